@@ -1,0 +1,18 @@
+/* clock.h: the only source of time in the core.
+ *
+ * Monotonic, integer, unit in the name. Tests set it: from then on it stands still until it is set or moved again, in
+ * every thread. Wall-clock time is for certificates and logs only. */
+#ifndef MOON_BASE_CLOCK_H
+#define MOON_BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t moon_clock_now_ms(void);
+int64_t moon_clock_now_ns(void);
+int64_t moon_clock_wall_ms(void); /* since 1970, UTC; not settable */
+
+void moon_clock_set_ms(int64_t now_ms);      /* freezes the clock at now_ms (> 0) */
+void moon_clock_advance_ms(int64_t delta_ms); /* moves a frozen clock */
+void moon_clock_run(void);                   /* back to real time */
+
+#endif
