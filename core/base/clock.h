@@ -11,8 +11,8 @@ int64_t moon_clock_now_ms(void);
 int64_t moon_clock_now_ns(void);
 int64_t moon_clock_wall_ms(void); /* since 1970, UTC; not settable */
 
-void moon_clock_set_ms(int64_t now_ms);      /* freezes the clock at now_ms (> 0) */
+void moon_clock_set_ms(int64_t now_ms);       /* freezes the clock at now_ms (> 0) */
 void moon_clock_advance_ms(int64_t delta_ms); /* moves a frozen clock */
-void moon_clock_run(void);                   /* back to real time */
+void moon_clock_run(void);                    /* back to real time */
 
 #endif

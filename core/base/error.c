@@ -10,25 +10,44 @@
 
 const char *moon_strerror(moon_status status) {
   switch (status) {
-  case MOON_OK: return "ok";
-  case MOON_CONNECT: return "connect";
-  case MOON_TLS: return "tls";
-  case MOON_TIMEOUT: return "timeout";
-  case MOON_UNAUTHORIZED: return "unauthorized";
-  case MOON_FORBIDDEN: return "forbidden";
-  case MOON_NOT_FOUND: return "notFound";
-  case MOON_CONFLICT: return "conflict";
-  case MOON_INVALID: return "invalid";
-  case MOON_GONE: return "gone";
-  case MOON_TOO_MANY_REQUESTS: return "tooManyRequests";
-  case MOON_SERVER: return "server";
-  case MOON_PROTOCOL: return "protocol";
-  case MOON_CONFIG: return "config";
-  case MOON_CREDENTIAL: return "credential";
-  case MOON_NO_HEALTHY_CLUSTER: return "noHealthyCluster";
-  case MOON_ACQUIRE_TIMEOUT: return "acquireTimeout";
-  case MOON_CANCELLED: return "cancelled";
-  case MOON_CLOSED: return "closed";
+  case MOON_OK:
+    return "ok";
+  case MOON_CONNECT:
+    return "connect";
+  case MOON_TLS:
+    return "tls";
+  case MOON_TIMEOUT:
+    return "timeout";
+  case MOON_UNAUTHORIZED:
+    return "unauthorized";
+  case MOON_FORBIDDEN:
+    return "forbidden";
+  case MOON_NOT_FOUND:
+    return "notFound";
+  case MOON_CONFLICT:
+    return "conflict";
+  case MOON_INVALID:
+    return "invalid";
+  case MOON_GONE:
+    return "gone";
+  case MOON_TOO_MANY_REQUESTS:
+    return "tooManyRequests";
+  case MOON_SERVER:
+    return "server";
+  case MOON_PROTOCOL:
+    return "protocol";
+  case MOON_CONFIG:
+    return "config";
+  case MOON_CREDENTIAL:
+    return "credential";
+  case MOON_NO_HEALTHY_CLUSTER:
+    return "noHealthyCluster";
+  case MOON_ACQUIRE_TIMEOUT:
+    return "acquireTimeout";
+  case MOON_CANCELLED:
+    return "cancelled";
+  case MOON_CLOSED:
+    return "closed";
   }
   return "unknown";
 }
@@ -96,7 +115,9 @@ void moon_error_set(char **field, const char *value) {
 moon_status moon_error_give(moon_error *err, moon_error **out) {
   if (!err) return MOON_OK;
   moon_status kind = err->kind;
-  if (out) *out = err;
-  else moon_error_free(err);
+  if (out)
+    *out = err;
+  else
+    moon_error_free(err);
   return kind;
 }

@@ -42,6 +42,8 @@ void moon_log(moon_log_level level, const char *format, ...) {
   moon_log_sink *sink = current_sink;
   void *ctx = current_ctx;
   pthread_mutex_unlock(&lock);
-  if (sink) sink(ctx, level, text);
-  else fprintf(stderr, "moonpool: %s: %s\n", moon_log_level_name(level), text);
+  if (sink)
+    sink(ctx, level, text);
+  else
+    fprintf(stderr, "moonpool: %s: %s\n", moon_log_level_name(level), text);
 }

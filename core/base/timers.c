@@ -57,8 +57,10 @@ void moon_timers_stop(moon_timers *timers, moon_timer *timer) {
   timer->place = 0;
   moon_timer *last = timers->heap[--timers->count];
   if (last == timer) return;
-  if (index > 0 && earlier(last, timers->heap[(index - 1) / 2])) sift_up(timers, index, last);
-  else sift_down(timers, index, last);
+  if (index > 0 && earlier(last, timers->heap[(index - 1) / 2]))
+    sift_up(timers, index, last);
+  else
+    sift_down(timers, index, last);
 }
 
 int64_t moon_timers_next_ms(const moon_timers *timers) {

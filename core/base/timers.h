@@ -29,8 +29,8 @@ static inline bool moon_timer_active(const moon_timer *timer) {
 
 void moon_timers_set(moon_timers *timers, moon_timer *timer, int64_t due_ms); /* sets or moves */
 void moon_timers_stop(moon_timers *timers, moon_timer *timer);                /* harmless when not set */
-int64_t moon_timers_next_ms(const moon_timers *timers);                      /* due time of the first; -1: none */
-void moon_timers_run(moon_timers *timers, int64_t now_ms);                   /* fires all that are due at now_ms */
-void moon_timers_free(moon_timers *timers);                                  /* frees the heap, not the timers */
+int64_t moon_timers_next_ms(const moon_timers *timers);                       /* due time of the first; -1: none */
+void moon_timers_run(moon_timers *timers, int64_t now_ms);                    /* fires all that are due at now_ms */
+void moon_timers_free(moon_timers *timers);                                   /* frees the heap, not the timers */
 
 #endif

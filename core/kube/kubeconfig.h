@@ -5,8 +5,8 @@
  *    errors. Without it, ~/.kube/config, which may be missing. An explicit path must exist and is the only file read.
  *  - Merging: the first file to define a name (cluster, user, context) wins with its whole entry; current-context comes
  *    from the first file that sets it to something not empty.
- *  - Relative paths (certificate-authority, client-certificate, client-key, tokenFile) are relative to the folder of the
- *    file that defines them, the exec command only if it contains a slash. `*-data` beats the file field.
+ *  - Relative paths (certificate-authority, client-certificate, client-key, tokenFile) are relative to the folder of
+ * the file that defines them, the exec command only if it contains a slash. `*-data` beats the file field.
  *  - Unknown fields are ignored; a wrong type is an error that says file, line and what was expected.
  *
  * A moon_kubeconfig is not thread safe; the targets made from it are shared freely. Errors are of kind MOON_CONFIG, or
@@ -27,7 +27,8 @@ void moon_kubeconfig_free(moon_kubeconfig *config);
 
 /* Each adds to what is there, by the merge rules: what is already defined wins. On error nothing has changed. */
 moon_error *moon_kubeconfig_load_file(moon_kubeconfig *config, const char *path);
-/* `name` stands for the file in messages ("<string>"); relative paths are relative to `folder` (NULL: the current one). */
+/* `name` stands for the file in messages ("<string>"); relative paths are relative to `folder` (NULL: the current one).
+ */
 moon_error *moon_kubeconfig_load_text(moon_kubeconfig *config, const char *text, size_t len, const char *name,
                                       const char *folder);
 /* $KUBECONFIG, else ~/.kube/config, else (when neither exists and a pod's environment is there) in-cluster. */

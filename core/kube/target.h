@@ -1,8 +1,8 @@
 /* target.h: whom to talk to, and as whom: one resolved context of a kubeconfig.
  *
- * A target is data, made once and never changed, shared by reference count between threads. Secrets in it are wiped when
- * the last reference goes. Fields that name things not yet acted on (exec, token file, proxy) are kept so that the part
- * that will act on them finds them here. */
+ * A target is data, made once and never changed, shared by reference count between threads. Secrets in it are wiped
+ * when the last reference goes. Fields that name things not yet acted on (exec, token file, proxy) are kept so that the
+ * part that will act on them finds them here. */
 #ifndef MOON_KUBE_TARGET_H
 #define MOON_KUBE_TARGET_H
 
@@ -26,9 +26,9 @@ typedef struct moon_exec_spec {
 
 typedef struct moon_target {
   atomic_int refs;
-  char *context; /* name of the context; "" when it has none (in-cluster) */
-  char *cluster; /* its cluster entry's name */
-  char *user;    /* its user entry's name, or NULL */
+  char *context;    /* name of the context; "" when it has none (in-cluster) */
+  char *cluster;    /* its cluster entry's name */
+  char *user;       /* its user entry's name, or NULL */
   char *namespace_; /* never NULL: "default" where the context names none */
 
   char *server; /* scheme://host[:port][/prefix], no slash at the end */

@@ -1,7 +1,8 @@
 /* reactor.h: a thread with a loop, which owns connections for life.
  *
- * Everything that belongs to a connection (its libcurl handles, its sockets, its timers) is touched on its reactor's thread only.
- * Other threads hand it tasks. The interface is narrow on purpose, so that who runs the loop stays the reactor's own business. */
+ * Everything that belongs to a connection (its libcurl handles, its sockets, its timers) is touched on its reactor's
+ * thread only. Other threads hand it tasks. The interface is narrow on purpose, so that who runs the loop stays the
+ * reactor's own business. */
 #ifndef MOON_NET_REACTOR_H
 #define MOON_NET_REACTOR_H
 
@@ -22,11 +23,12 @@ typedef struct moon_task {
 /* Starts the thread; one reference. */
 moon_reactor *moon_reactor_new(void);
 moon_reactor *moon_reactor_retain(moon_reactor *reactor);
-/* The last reference lets the tasks posted so far run, ends the thread and waits for it. When it is given back on the reactor's own
- * thread, the thread ends by itself. */
+/* The last reference lets the tasks posted so far run, ends the thread and waits for it. When it is given back on the
+ * reactor's own thread, the thread ends by itself. */
 void moon_reactor_release(moon_reactor *reactor);
 
-/* Any thread. Tasks run in the order of posting; posting costs one lock and, when the reactor may sleep, one wake-up. */
+/* Any thread. Tasks run in the order of posting; posting costs one lock and, when the reactor may sleep, one wake-up.
+ */
 void moon_reactor_post(moon_reactor *reactor, moon_task *task);
 bool moon_reactor_is_current(const moon_reactor *reactor);
 
@@ -35,8 +37,8 @@ uv_loop_t *moon_reactor_loop(moon_reactor *reactor);
 void moon_reactor_set_timer(moon_reactor *reactor, moon_timer *timer, int64_t due_ms);
 void moon_reactor_stop_timer(moon_reactor *reactor, moon_timer *timer);
 
-/* The process's reactors: MOONPOOL_IO_THREADS of them (default 1, at most the number of cores), made on first use, given out in
- * turn. Returns a new reference. The last reference to each ends it. */
+/* The process's reactors: MOONPOOL_IO_THREADS of them (default 1, at most the number of cores), made on first use,
+ * given out in turn. Returns a new reference. The last reference to each ends it. */
 moon_reactor *moon_reactor_shared(void);
 
 #endif

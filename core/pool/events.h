@@ -1,8 +1,8 @@
 /* events.h: what happened in pools, in the order in which it happened, for one listener to collect.
  *
- * Pools append under their own lock, from any thread; the listener takes events out on its thread. One queue may serve any
- * number of pools: the order over all of them is kept. The queue holds at most `limit` events: past that the oldest are
- * dropped and counted. Lock order: pool, then queue; nothing is called under the queue's lock. */
+ * Pools append under their own lock, from any thread; the listener takes events out on its thread. One queue may serve
+ * any number of pools: the order over all of them is kept. The queue holds at most `limit` events: past that the oldest
+ * are dropped and counted. Lock order: pool, then queue; nothing is called under the queue's lock. */
 #ifndef MOON_POOL_EVENTS_H
 #define MOON_POOL_EVENTS_H
 

@@ -1,0 +1,85 @@
+# moonpool: build, test, try.  `make help` lists the targets.
+#
+# What you may set:
+#   PREFIX, DESTDIR   where `make install` puts things (default /usr/local)
+#   CC, CFLAGS        compiler and its flags
+#   SANITIZE          address,undefined or thread: an instrumented build in a folder of its own
+
+PREFIX   ?= /usr/local
+CC       ?= cc
+CFLAGS   ?= -O2 -g
+SANITIZE ?=
+.DEFAULT_GOAL := all
+
+# Debian packages: to build, to test, to measure. `make deps` installs the first two.
+BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev libyaml-dev libcjson-dev libssl-dev \
+                 libuv1-dev libmicrohttpd-dev libedit-dev lua-argparse ca-certificates
+TEST_PACKAGES  = lua-busted libcmocka-dev nghttp2-proxy curl python3 procps
+LINT_PACKAGES  = clang-format lua-check valgrind
+BENCH_PACKAGES = nginx-light nghttp2-client openssl
+
+empty :=
+comma := ,
+B     := build$(if $(SANITIZE),/sanitize-$(subst $(comma),-,$(SANITIZE)))
+PKGS  := lua5.4 libcurl yaml-0.1 libcjson openssl libuv libmicrohttpd
+
+# --- flags ---------------------------------------------------------------------------------------------------------
+WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
+            -Wno-format-nonliteral -Wno-unused-parameter -Werror
+SAN       = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+PKGCFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKGLIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+LUALIBS   = $(shell pkg-config --libs lua5.4 2>/dev/null)
+ALLCFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -pthread -Icore $(PKGCFLAGS) $(WARN) $(SAN) $(CFLAGS) -MMD -MP
+LINK      = $(CC) -pthread $(SAN) $(LDFLAGS)
+
+# --- what there is --------------------------------------------------------------------------------------------------
+CORE_DIRS = base kube net pool cluster http binding
+CORE_SRC  = $(foreach d,$(CORE_DIRS),$(wildcard core/$(d)/*.c))
+CLI_SRC   = $(wildcard core/cli/*.c)
+CORE_OBJ  = $(CORE_SRC:%.c=$(B)/obj/%.o)
+CLI_OBJ   = $(CLI_SRC:%.c=$(B)/obj/%.o)
+LUA_SRC   = $(shell find lua -name '*.lua' | LC_ALL=C sort)
+SPEC_BIN  = $(patsubst spec/core/%.c,$(B)/spec/%,$(wildcard spec/core/*_spec.c))
+
+all: $(B)/moonpool $(B)/lib/moonpool.so $(B)/lib/libmoonpool.so ## build the program and the libraries
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALLCFLAGS) -c -o $@ $<
+
+# All Lua modules as one C table, so that the program and the library need no files at run time.
+$(B)/embedded.c: $(LUA_SRC) scripts/dev/embed.lua
+	@mkdir -p $(@D)
+	@echo "  EMBED $@"
+	@lua5.4 scripts/dev/embed.lua $(LUA_SRC) > $@.tmp && mv $@.tmp $@
+
+$(B)/obj/embedded.o: $(B)/embedded.c
+	@mkdir -p $(@D)
+	@$(CC) $(ALLCFLAGS) -c -o $@ $<
+
+$(B)/moonpool: $(CORE_OBJ) $(CLI_OBJ) $(B)/obj/embedded.o
+	@echo "  LINK  $@"
+	@$(LINK) -Wl,-E -o $@ $^ $(PKGLIBS) -ledit -lm -ldl
+
+# The Lua module takes the Lua functions from the interpreter that loads it; the C library brings them along.
+$(B)/lib/moonpool.so: $(CORE_OBJ) $(B)/obj/embedded.o
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(LINK) -shared -o $@ $^ $(filter-out $(LUALIBS),$(PKGLIBS)) -lm
+
+$(B)/lib/libmoonpool.so: $(CORE_OBJ) $(B)/obj/embedded.o
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(LINK) -shared -Wl,-soname,libmoonpool.so.0 -o $@ $^ $(PKGLIBS) -lm
+	@ln -sf libmoonpool.so $(B)/lib/libmoonpool.so.0
+
+# C tests: one program per file, linked with the core and with spec/core/support.
+$(B)/spec/%: spec/core/%.c $(CORE_OBJ) $(B)/obj/embedded.o $(wildcard spec/core/support/*.c)
+	@mkdir -p $(@D)
+	@echo "  SPEC  $@"
+	@$(LINK) $(filter-out -MMD -MP,$(ALLCFLAGS)) -Ispec/core -o $@ $(filter %.c %.o,$^) $(PKGLIBS) -lcmocka -lm
+
+.PHONY: all
+-include $(CORE_OBJ:.o=.d) $(CLI_OBJ:.o=.d)

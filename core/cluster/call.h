@@ -1,0 +1,49 @@
+/* call.h: one API call, from asking for a connection to the last byte, retries included.
+ *
+ * A call takes a stream's place on a connection of its pool (or uses a leased connection that it was given), runs the
+ * request there, gives the place back, and decides whether to try again:
+ *   - a read whose connection was lost, or any request that was never sent: another connection, after a back-off (100
+ * ms doubling, jittered, at most 10 s; the first try after a connection refused a stream comes at once);
+ *   - 429, and 503 with Retry-After: any method, after the time the server asked for;
+ *   - anything else: no. A write that was sent and whose connection was lost ends with "outcome unknown" in its error.
+ * The deadline (request->timeout_ms) always wins. An HTTP status of 400 or more ends as an error made from the Status
+ * object in the body, or, where there is none (a proxy's page), from at most the first 2 KiB of the text.
+ *
+ * Callbacks run on a reactor thread, or on the thread that started or cancelled the call, without a lock. They must not
+ * block. */
+#ifndef MOON_CLUSTER_CALL_H
+#define MOON_CLUSTER_CALL_H
+
+#include "net/message.h"
+#include "pool/pool.h"
+
+typedef struct moon_call moon_call;
+
+typedef struct moon_call_handler {
+  void *ctx;
+  /* A piece of the body of a 2xx answer. Called for every request, while the bytes arrive; when it is NULL the body is
+   * gathered in response->body. Bytes are valid during the call only. */
+  void (*data)(void *ctx, const char *bytes, size_t len);
+  /* The headers of a 2xx answer are there (before the first data). May be NULL. */
+  void (*headers)(void *ctx, const moon_response *response);
+  /* A retry begins after `data` was called: forget those bytes. May be NULL when data is. */
+  void (*restart)(void *ctx);
+  /* Over, exactly once, and the last callback. err NULL: a 2xx answer; else the callee's to free. The response belongs
+   * to the call. */
+  void (*done)(void *ctx, moon_response *response, moon_error *err);
+} moon_call_handler;
+
+/* Starts a call over any connection of the pool. Takes over `request`. One reference for the caller; the call holds its
+ * own until done has returned. */
+moon_call *moon_call_start(moon_pool *pool, moon_request *request, const moon_call_handler *handler);
+/* The same over a connection that the caller has leased. There is no retry on another connection. */
+moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon_call_handler *handler);
+/* Ends it with MOON_CANCELLED, unless it is over; `done` is still called once. Any thread. */
+void moon_call_cancel(moon_call *call);
+/* Slow reader: no further data callbacks until resumed (the connection's flow control holds the server back). Any
+ * thread. */
+void moon_call_pause(moon_call *call, bool paused);
+moon_call *moon_call_retain(moon_call *call);
+void moon_call_release(moon_call *call);
+
+#endif
