@@ -39,7 +39,7 @@ CORE_SRC  = $(foreach d,$(CORE_DIRS),$(wildcard core/$(d)/*.c))
 CLI_SRC   = $(wildcard core/cli/*.c)
 CORE_OBJ  = $(CORE_SRC:%.c=$(B)/obj/%.o)
 CLI_OBJ   = $(CLI_SRC:%.c=$(B)/obj/%.o)
-LUA_SRC   = $(shell find lua -name '*.lua' | LC_ALL=C sort)
+LUA_SRC   = $(shell find lua/moonpool -name '*.lua' | LC_ALL=C sort)
 SPEC_BIN  = $(patsubst spec/core/%.c,$(B)/spec/%,$(wildcard spec/core/*_spec.c))
 
 all: $(B)/moonpool $(B)/lib/moonpool.so $(B)/lib/libmoonpool.so ## build the program and the libraries

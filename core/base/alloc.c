@@ -1,5 +1,4 @@
 /* alloc.c: see alloc.h. */
-#define _GNU_SOURCE
 #include "base/alloc.h"
 
 #include <stdarg.h>

@@ -1,5 +1,4 @@
 /* error.c: see error.h. */
-#define _GNU_SOURCE
 #include "base/error.h"
 
 #include <stdarg.h>

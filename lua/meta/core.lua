@@ -1,0 +1,158 @@
+---@meta moonpool.core
+-- The C module `moonpool.core`, as lua/moonpool/ sees it. Scripts use `moonpool`, not this: it is the seam between the C binding
+-- (core/binding/, one file per handle) and the Lua that ships.
+--
+-- Calls marked "waits" suspend the calling coroutine when a task of the runtime runs it (directly, or through any number of
+-- coroutines of the script's own), and block elsewhere: on the main thread of stock Lua, inside a sort comparator, gsub callback, ...
+-- Misuse raises; what can go wrong at run time returns nil and an error object (see moonpool.errors).
+
+local core = {}
+
+--- An error object: a table with the metatable `core.errorMeta`, whose __tostring gives one line a person can act on.
+---@class moonpool.Error
+---@field kind string one of the kinds of api.md: "connect", "tls", "timeout", ...
+---@field message string
+---@field status integer? HTTP status
+---@field reason string? Kubernetes' reason
+---@field cluster string?
+---@field endpoint string?
+---@field attempts integer?
+---@field retryAfter integer? ms
+---@field details table? the Status object's details, decoded
+core.errorMeta = {}
+--- Makes an error object from its fields.
+---@param fields table
+---@return moonpool.Error
+function core.newError(fields) end
+
+core.version = "0.1.0"
+core.null = nil ---@type lightuserdata the one null
+core.json = { decode = function(text) end, encode = function(value, options) end, array = function(t) end }
+core.yaml = { decode = function(text) end, encode = function(value) end, decodeAll = function(text) end }
+
+-- ---------------------------------------------------------------------------------------------------- kubeconfig
+---@class moonpool.KubeConfig
+local KubeConfig = {}
+---@return moonpool.KubeConfig
+function core.KubeConfig() end
+---@return true?, moonpool.Error?
+function KubeConfig:loadFromFile(path) end
+---@return true?, moonpool.Error?
+function KubeConfig:loadFromString(text) end
+---@return true?, moonpool.Error?
+function KubeConfig:loadFromDefault() end
+---@return true?, moonpool.Error?
+function KubeConfig:loadFromCluster() end
+---@return true?, moonpool.Error?
+function KubeConfig:setCurrentContext(name) end
+---@return string?
+function KubeConfig:getCurrentContext() end
+---@return { name: string, cluster: string, user: string?, namespace: string? }[]
+function KubeConfig:getContexts() end
+---@return table[] secrets left out
+function KubeConfig:getClusters() end
+---@return table[] secrets left out
+function KubeConfig:getUsers() end
+
+-- ---------------------------------------------------------------------------------------------------- pool
+---@class moonpool.core.Pool  A pool of connections to one cluster.
+local Pool = {}
+--- Resolves the context, reads its certificates, makes the pool, starts warm-up; waits for nothing.
+---@param name string? the cluster's name in errors and events; nil: the context's name
+---@param kubeConfig moonpool.KubeConfig
+---@param context string? nil: the current context
+---@param options table? pool options by their script names; unknown or contradictory ones raise
+---@param pooling boolean? false: a connection per call
+---@return moonpool.core.Pool?, moonpool.Error?
+function core.pool(name, kubeConfig, context, options, pooling) end
+--- Facts: name, context, cluster, namespace, server, user.
+---@return table
+function Pool:info() end
+--- Leases a connection. Waits.
+---@return moonpool.Connection?, moonpool.Error?
+function Pool:acquire() end
+--- Gives a lease back. Raises when it was given back already or belongs to another pool.
+function Pool:release(connection) end
+--- One API call over any connection. Waits.
+---@param request moonpool.core.Request
+---@return any body decoded JSON, or a string (raw, or not JSON); or nil
+---@return integer|moonpool.Error status HTTP status; or the error
+---@return table headers lower-case names; a repeated header's values joined with ", "
+function Pool:call(request) end
+--- Opens a streaming answer (watch, log). Waits for the headers.
+---@return moonpool.core.Stream?, moonpool.Error?
+function Pool:stream(request) end
+---@return table total, idle, inUse, unhealthy, waitQueueLength, connecting, created, removed, acquired, timeouts, waitTime, useTime, leaked
+function Pool:getStats() end
+--- Calls fn(name, connection, reason) on the Lua thread for every event, in order; nil: no more. One listener: lua/moonpool/emitter.lua.
+---@param fn fun(name: string, connection: table?, text: string?)?
+function Pool:setListener(fn) end
+--- Closes: waiters get "closed", leases have 5 s to come back. Waits until it is drained. Twice is fine.
+function Pool:dispose() end
+---@return boolean
+function Pool:isDisposed() end
+
+---@class moonpool.core.Request
+---@field method string
+---@field path string starts with "/", percent-encoded, query included
+---@field body string?
+---@field contentType string?
+---@field accept string? default "application/json"
+---@field headers table<string, string>?
+---@field timeout integer? ms for the whole call; default 60000; 0: none
+---@field firstByteTimeout integer? ms
+---@field idleTimeout integer? ms
+---@field retries integer? default 3
+---@field maxBodySize integer? bytes; default 1 GiB
+---@field gzip boolean? default: unless the server is near
+---@field raw boolean? the body as a string, not decoded
+
+---@class moonpool.Connection  A leased connection. Fields id, useCount, age (ms), createdAt. Has __close and __gc.
+local Connection = {}
+--- As Pool:call, over this very connection.
+function Connection:call(request) end
+function Connection:stream(request) end
+--- Facts of its pool, as Pool:info.
+function Connection:info() end
+function Connection:release() end
+
+---@class moonpool.core.Stream  Has __close and __gc.
+local Stream = {}
+--- The next bytes, as they came. Waits.
+---@return string? bytes nil at the end
+---@return moonpool.Error?
+function Stream:read() end
+function Stream:close() end
+
+-- ---------------------------------------------------------------------------------------------------- scheduler
+---@class moonpool.Task
+local Task = {}
+---@return moonpool.Task
+function core.spawn(fn, ...) end
+--- Waits. Returns what fn returned; raises what fn raised; a cancelled task: nil and an error of kind "cancelled".
+function Task:join() end
+--- Ends the task: its pending call is cancelled, its to-be-closed variables are closed. False when it was over.
+---@return boolean
+function Task:cancel() end
+---@return string "running" | "done" | "failed" | "cancelled"
+function Task:status() end
+--- Waits.
+function core.sleep(ms) end
+--- Runs the scheduler until no task and no timer is left (or, for poll, at most ms, delivering what is ready).
+function core.run() end
+---@param ms integer
+function core.poll(ms) end
+---@return moonpool.Task? the task that runs now
+function core.currentTask() end
+--- Monotonic ms.
+---@return integer
+function core.now() end
+
+-- ---------------------------------------------------------------------------------------------------- log
+--- Sends log lines to fn(level, text) on the Lua thread; nil: standard error.
+function core.setLogger(fn) end
+---@param level string "debug" | "info" | "warn" | "error" | "off"
+function core.setLogLevel(level) end
+function core.log(level, text) end
+
+return core
