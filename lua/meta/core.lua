@@ -53,6 +53,8 @@ function KubeConfig:getContexts() end
 function KubeConfig:getClusters() end
 ---@return table[] secrets left out
 function KubeConfig:getUsers() end
+--- The methods of every KubeConfig (what its metatable's __index looks in): lua/moonpool/ adds makeApiClient here.
+core.kubeConfigMethods = KubeConfig
 
 -- ---------------------------------------------------------------------------------------------------- pool
 ---@class moonpool.core.Pool  A pool of connections to one cluster.
@@ -115,6 +117,8 @@ function Connection:stream(request) end
 --- Facts of its pool, as Pool:info.
 function Connection:info() end
 function Connection:release() end
+--- The methods of every Connection (looked in before the fields): lua/moonpool/ adds makeApiClient here.
+core.connectionMethods = Connection
 
 ---@class moonpool.core.Stream  Has __close and __gc.
 local Stream = {}
