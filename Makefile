@@ -4,6 +4,7 @@
 #   PREFIX, DESTDIR   where `make install` puts things (default /usr/local)
 #   CC, CFLAGS        compiler and its flags
 #   SANITIZE          address,undefined or thread: an instrumented build in a folder of its own
+#   ONLY              `make test ONLY=word`: only the test programs and specs whose path contains the word
 
 PREFIX   ?= /usr/local
 CC       ?= cc
@@ -20,6 +21,7 @@ BENCH_PACKAGES = nginx-light nghttp2-client openssl
 
 empty :=
 comma := ,
+VERSION = $(shell sed -n 's/.*MOON_VERSION "\(.*\)".*/\1/p' core/moonpool.h)
 B     := build$(if $(SANITIZE),/sanitize-$(subst $(comma),-,$(SANITIZE)))
 PKGS  := lua5.4 libcurl yaml-0.1 libcjson openssl libuv libmicrohttpd
 
@@ -40,6 +42,7 @@ CLI_SRC   = $(wildcard core/cli/*.c)
 CORE_OBJ  = $(CORE_SRC:%.c=$(B)/obj/%.o)
 CLI_OBJ   = $(CLI_SRC:%.c=$(B)/obj/%.o)
 LUA_SRC   = $(shell find lua/moonpool -name '*.lua' | LC_ALL=C sort)
+C_FILES   = $(shell find core spec bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
 SPEC_BIN  = $(patsubst spec/core/%.c,$(B)/spec/%,$(wildcard spec/core/*_spec.c))
 
 all: $(B)/moonpool $(B)/lib/moonpool.so $(B)/lib/libmoonpool.so ## build the program and the libraries
@@ -81,5 +84,46 @@ $(B)/spec/%: spec/core/%.c $(CORE_OBJ) $(B)/obj/embedded.o $(wildcard spec/core/
 	@echo "  SPEC  $@"
 	@$(LINK) $(filter-out -MMD -MP,$(ALLCFLAGS)) -Ispec/core -o $@ $(filter %.c %.o,$^) $(PKGLIBS) -lcmocka -lm
 
-.PHONY: all
+# --- what to do with it ----------------------------------------------------------------------------------------------
+DEPS  = scripts/dev/deps
+SPECS = $(filter-out spec/real/%,$(shell find spec -name '*_spec.lua' | LC_ALL=C sort))
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+deps: ## install the Debian packages that are missing, for everything below
+	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) $(BENCH_PACKAGES)
+
+test: ## run the C tests and the Lua specs; no network, no cluster needed
+	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory all specs
+	@scripts/dev/test $(B) $(SPECS)
+
+test-real: ## run the API specs on two real kube-apiservers (the first time builds them, about 5 minutes)
+	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory all
+	@scripts/dev/test-real $(B)
+
+lint: ## formatting, Lua checks, and the floor plan of core/; compiler warnings are errors in every build
+	@$(DEPS) $(BUILD_PACKAGES) $(LINT_PACKAGES)
+	@status=0; clang-format --dry-run -Werror $(C_FILES) || status=1; \
+	luacheck --quiet $(wildcard lua scripts examples spec bench) || status=1; \
+	lua5.4 scripts/dev/floors.lua $(C_FILES) || status=1; exit $$status
+
+specs: $(SPEC_BIN)
+
+install: all ## install program, libraries, header and pkg-config file below PREFIX
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/lua/5.4 lib/pkgconfig)
+	install -m 755 $(B)/moonpool $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 core/moonpool.h $(DESTDIR)$(PREFIX)/include/
+	install -m 755 $(B)/lib/moonpool.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/
+	install -m 755 $(B)/lib/libmoonpool.so $(DESTDIR)$(PREFIX)/lib/libmoonpool.so.$(VERSION)
+	ln -sf libmoonpool.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libmoonpool.so.0
+	ln -sf libmoonpool.so.0 $(DESTDIR)$(PREFIX)/lib/libmoonpool.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' core/moonpool.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/moonpool.pc
+
+clean: ## remove everything that was built
+	rm -rf build
+
+.PHONY: all help deps test test-real lint specs install clean
 -include $(CORE_OBJ:.o=.d) $(CLI_OBJ:.o=.d)

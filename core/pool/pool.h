@@ -76,8 +76,8 @@ moon_error *moon_pool_options_check(const moon_pool_options *options);
  * before it returns, and may be called from any thread without a lock held. Tests put a fake here. */
 typedef struct moon_pool_net {
   void *ctx;
-  /* Establish. Answered by moon_conn_connected or moon_conn_connect_failed, exactly once, unless close comes first. Every
-   * connect is followed, sooner or later, by exactly one close of that connection: also after a failed one. */
+  /* Establish. Answered by moon_conn_connected or moon_conn_connect_failed, exactly once, unless close comes first.
+   * Every connect is followed, sooner or later, by exactly one close of that connection: also after a failed one. */
   void (*connect)(void *ctx, moon_conn *conn, int64_t timeout_ms);
   /* Ask the server for life over this very connection. Answered by moon_conn_checked, exactly once, unless close comes
    * first. */

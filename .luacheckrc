@@ -1,0 +1,11 @@
+-- What luacheck expects of our Lua. See `make lint`.
+std = "lua54"
+max_line_length = 140
+codes = true
+self = false
+-- It does not know to-be-closed variables: `local lock <close> = ...` is used by being closed.
+ignore = { "211/_.*" }
+
+files["spec"] = { std = "lua54+busted" }
+-- Declarations for editors, never run.
+exclude_files = { "lua/meta" }
