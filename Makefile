@@ -12,11 +12,12 @@ CFLAGS   ?= -O2 -g
 SANITIZE ?=
 .DEFAULT_GOAL := all
 
-# Debian packages: to build, to test, to measure. `make deps` installs the first two.
+# Debian packages: to build, to test (on real servers too), to check, to measure. Each target installs what it needs.
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev libyaml-dev libcjson-dev libssl-dev \
                  libuv1-dev libmicrohttpd-dev libedit-dev lua-argparse ca-certificates
 TEST_PACKAGES  = lua-busted libcmocka-dev nghttp2-proxy curl python3 procps
-LINT_PACKAGES  = clang-format lua-check valgrind
+REAL_PACKAGES  = etcd-server openssl curl python3
+LINT_PACKAGES  = clang-format lua-check
 BENCH_PACKAGES = nginx-light nghttp2-client openssl
 
 empty :=
@@ -92,15 +93,15 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 deps: ## install the Debian packages that are missing, for everything below
-	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) $(BENCH_PACKAGES)
+	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES) $(LINT_PACKAGES) $(BENCH_PACKAGES)
 
 test: ## run the C tests and the Lua specs; no network, no cluster needed
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory all specs
-	@scripts/dev/test $(B) $(SPECS)
+	@scripts/dev/test $(B) $(SPEC_BIN) $(SPECS)
 
 test-real: ## run the API specs on two real kube-apiservers (the first time builds them, about 5 minutes)
-	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES)
 	@$(MAKE) --no-print-directory all
 	@scripts/dev/test-real $(B)
 
