@@ -85,6 +85,11 @@ $(B)/spec/%: spec/core/%.c $(CORE_OBJ) $(B)/obj/embedded.o $(wildcard spec/core/
 	@echo "  SPEC  $@"
 	@$(LINK) $(filter-out -MMD -MP,$(ALLCFLAGS)) -Ispec/core -o $@ $(filter %.c %.o,$^) $(PKGLIBS) -lcmocka -lm
 
+$(B)/bench/%: bench/%.c $(CORE_OBJ) $(B)/obj/embedded.o
+	@mkdir -p $(@D)
+	@echo "  BENCH $@"
+	@$(LINK) $(filter-out -MMD -MP,$(ALLCFLAGS)) -o $@ $^ $(PKGLIBS) -lm
+
 # --- what to do with it ----------------------------------------------------------------------------------------------
 DEPS  = scripts/dev/deps
 SPECS = $(filter-out spec/real/%,$(shell find spec -name '*_spec.lua' | LC_ALL=C sort))
@@ -104,6 +109,11 @@ test-real: ## run the API specs on two real kube-apiservers (the first time buil
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES)
 	@$(MAKE) --no-print-directory all
 	@scripts/dev/test-real $(B)
+
+bench: ## measure speed and memory beside curl, h2load and a bare mutex; prints ratios and aims
+	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
+	@$(MAKE) --no-print-directory all $(B)/bench/pool_bench
+	@bench/run $(B)
 
 lint: ## formatting, Lua checks, and the floor plan of core/; compiler warnings are errors in every build
 	@$(DEPS) $(BUILD_PACKAGES) $(LINT_PACKAGES)
@@ -126,5 +136,5 @@ install: all ## install program, libraries, header and pkg-config file below PRE
 clean: ## remove everything that was built
 	rm -rf build
 
-.PHONY: all help deps test test-real lint specs install clean
+.PHONY: all help deps test test-real bench lint specs install clean
 -include $(CORE_OBJ:.o=.d) $(CLI_OBJ:.o=.d)
