@@ -37,6 +37,21 @@ uv_loop_t *moon_reactor_loop(moon_reactor *reactor);
 void moon_reactor_set_timer(moon_reactor *reactor, moon_timer *timer, int64_t due_ms);
 void moon_reactor_stop_timer(moon_reactor *reactor, moon_timer *timer);
 
+/* A descriptor of somebody else's (libcurl's), watched. Its owner may close the descriptor before it frees the watch:
+ * when the number comes back as another descriptor, the old watch has silently gone blind. */
+typedef struct moon_watch {
+  uv_poll_t poll;
+  moon_reactor *reactor;
+  int fd;                                              /* -1: blind */
+  int events;                                          /* UV_READABLE, UV_WRITABLE, UV_DISCONNECT; 0: none */
+  void (*ready)(struct moon_watch *watch, int events); /* events < 0: a libuv error, e.g. UV_EBADF */
+  void *owner;
+} moon_watch;
+
+moon_watch *moon_watch_new(moon_reactor *reactor, int fd, void (*ready)(moon_watch *, int), void *owner);
+void moon_watch_set(moon_watch *watch, int events);
+void moon_watch_free(moon_watch *watch);
+
 /* The process's reactors: MOONPOOL_IO_THREADS of them (default 1, at most the number of cores), made on first use,
  * given out in turn. Returns a new reference. The last reference to each ends it. */
 moon_reactor *moon_reactor_shared(void);

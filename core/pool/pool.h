@@ -100,6 +100,7 @@ void moon_pool_release(moon_pool *pool); /* the last reference closes it (grace 
 uint64_t moon_pool_id(const moon_pool *pool);
 const char *moon_pool_name(const moon_pool *pool);
 const moon_pool_options *moon_pool_get_options(const moon_pool *pool);
+void *moon_pool_net_ctx(const moon_pool *pool); /* moon_pool_net's ctx */
 
 /* Turns events on or off: while nobody listens none is made. On from the start when `events` was given. */
 void moon_pool_set_events_enabled(moon_pool *pool, bool enabled);

@@ -1,0 +1,252 @@
+/* network.c: see network.h.
+ *
+ * The pool's requests (connect, check, close) come on any thread and become tasks of the reactor; what the transport
+ * tells comes on the reactor's thread and goes straight to the pool. A wire stands between one connection's record and
+ * its transport; it is made by connect, freed by close, and touched on the reactor's thread only.
+ *
+ * While the pool has something due, the network holds a reference to it, so that a timer never finds it freed. */
+#include "cluster/network.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+struct moon_network {
+  moon_reactor *reactor;
+  moon_dialer *dialer;
+  moon_timer timer;    /* the pool's next duty; reactor thread */
+  moon_task wake_task; /* sets the timer */
+  moon_task end_task;
+
+  pthread_mutex_t lock; /* guards what follows */
+  moon_pool *pool;      /* set once, when moon_pool_new has returned */
+  int64_t wake_at_ms;   /* -1: not set */
+  bool wake_posted;
+  bool holds_pool;
+};
+
+typedef struct wire {
+  atomic_int refs; /* until it is closed, and one for each check on its way to the reactor */
+  moon_network *network;
+  moon_conn *conn;
+  moon_transport *transport;
+  int64_t connect_timeout_ms, check_timeout_ms;
+  moon_task connect_task, check_task, close_task;
+  moon_exchange check;
+  moon_response check_response;
+  bool asks_version; /* /livez is not there: an old server, or a proxy that hides it */
+  bool closing;
+} wire;
+
+/* --- what the transport tells --- */
+
+static void on_established(void *owner, int max_streams) {
+  moon_conn_connected(((wire *)owner)->conn, max_streams);
+}
+
+static void on_failed(void *owner, moon_error *err) {
+  moon_conn_connect_failed(((wire *)owner)->conn, err);
+}
+
+static void on_drain(void *owner) {
+  moon_conn_drain(((wire *)owner)->conn);
+}
+
+static void on_lost(void *owner) {
+  moon_conn_lost(((wire *)owner)->conn);
+}
+
+static const moon_transport_events transport_events = {on_established, on_failed, on_drain, on_lost};
+
+/* --- checks --- */
+
+static const moon_request livez = {.method = "GET", .path = "/livez", .compression = 0};
+static const moon_request version = {.method = "GET", .path = "/version", .compression = 0};
+
+static void run_check(wire *w);
+
+/* Any answer proves that the connection works, refusals (401, 403, 429) included; a 5xx says that the server does not.
+ */
+static void check_done(moon_exchange *exchange, moon_error *err) {
+  wire *w = MOON_ENTRY(exchange, wire, check);
+  int status = w->check_response.status;
+  moon_response_clear(&w->check_response);
+  if (w->closing) {
+    moon_error_free(err);
+    return;
+  }
+  if (!err && status == 404 && !w->asks_version) {
+    w->asks_version = true;
+    run_check(w);
+    return;
+  }
+  if (!err && status >= 500) {
+    err = moon_error_new(MOON_SERVER, "%s: the health check answered HTTP %d", moon_dialer_endpoint(w->network->dialer),
+                         status);
+  }
+  moon_conn_checked(w->conn, err);
+}
+
+static const moon_exchange_handler check_handler = {.done = check_done};
+
+static void run_check(wire *w) {
+  w->check = (moon_exchange){
+      .handler = &check_handler,
+      .request = w->asks_version ? &version : &livez,
+      .response = &w->check_response,
+      .deadline_ms = moon_clock_now_ms() + w->check_timeout_ms,
+  };
+  moon_transport_run(w->transport, &w->check);
+}
+
+/* --- the pool's requests, as tasks --- */
+
+static void connect_now(moon_task *task) {
+  wire *w = MOON_ENTRY(task, wire, connect_task);
+  w->transport = moon_transport_new(w->network->reactor, w->network->dialer, &transport_events, w);
+  moon_transport_connect(w->transport, w->connect_timeout_ms);
+}
+
+static void release_wire(wire *w) {
+  if (atomic_fetch_sub(&w->refs, 1) == 1) free(w);
+}
+
+static void check_now(moon_task *task) {
+  wire *w = MOON_ENTRY(task, wire, check_task);
+  if (!w->closing) run_check(w);
+  release_wire(w);
+}
+
+static void close_now(moon_task *task) {
+  wire *w = MOON_ENTRY(task, wire, close_task);
+  moon_conn *conn = w->conn;
+  w->closing = true;
+  moon_conn_set_link(conn, NULL);
+  moon_transport_close(w->transport);
+  release_wire(w);
+  moon_conn_closed(conn);
+}
+
+static void net_connect(void *ctx, moon_conn *conn, int64_t timeout_ms) {
+  wire *w = moon_zalloc(sizeof *w);
+  w->refs = 1;
+  w->network = ctx;
+  w->conn = conn;
+  w->connect_timeout_ms = timeout_ms;
+  w->connect_task.run = connect_now;
+  w->check_task.run = check_now;
+  w->close_task.run = close_now;
+  w->check_response.retry_after_ms = -1;
+  moon_conn_set_link(conn, w);
+  moon_reactor_post(w->network->reactor, &w->connect_task);
+}
+
+static void net_check(void *ctx, moon_conn *conn, int64_t timeout_ms) {
+  wire *w = moon_conn_link(conn);
+  w->check_timeout_ms = timeout_ms;
+  atomic_fetch_add(&w->refs, 1);
+  moon_reactor_post(w->network->reactor, &w->check_task);
+}
+
+static void net_close(void *ctx, moon_conn *conn) {
+  wire *w = moon_conn_link(conn);
+  moon_reactor_post(w->network->reactor, &w->close_task);
+}
+
+/* --- the pool's clock --- */
+
+static void timer_due(moon_timer *timer) {
+  moon_network *network = MOON_ENTRY(timer, moon_network, timer);
+  pthread_mutex_lock(&network->lock);
+  moon_pool *pool = network->holds_pool ? network->pool : NULL;
+  network->holds_pool = false;
+  network->wake_at_ms = -1;
+  pthread_mutex_unlock(&network->lock);
+  if (!pool) return;
+  moon_pool_tick(pool); /* asks for the next time */
+  moon_pool_release(pool);
+}
+
+static void set_timer(moon_task *task) {
+  moon_network *network = MOON_ENTRY(task, moon_network, wake_task);
+  pthread_mutex_lock(&network->lock);
+  int64_t at_ms = network->wake_at_ms;
+  network->wake_posted = false;
+  pthread_mutex_unlock(&network->lock);
+  if (at_ms >= 0) moon_reactor_set_timer(network->reactor, &network->timer, at_ms);
+}
+
+/* Only an earlier time is acted on: one that moves back finds nothing due when the timer rings, and asks again. */
+static void net_wake_at(void *ctx, int64_t at_ms) {
+  moon_network *network = ctx;
+  pthread_mutex_lock(&network->lock);
+  bool earlier = at_ms >= 0 && (network->wake_at_ms < 0 || at_ms < network->wake_at_ms);
+  bool post = false;
+  if (earlier) {
+    network->wake_at_ms = at_ms;
+    if (network->pool && !network->holds_pool) {
+      network->holds_pool = true;
+      moon_pool_retain(network->pool);
+    }
+    post = network->pool && !network->wake_posted;
+    if (post) network->wake_posted = true;
+  }
+  pthread_mutex_unlock(&network->lock);
+  if (post) moon_reactor_post(network->reactor, &network->wake_task);
+}
+
+static void end_now(moon_task *task) {
+  moon_network *network = MOON_ENTRY(task, moon_network, end_task);
+  moon_reactor_stop_timer(network->reactor, &network->timer);
+  moon_reactor *reactor = network->reactor;
+  moon_dialer_release(network->dialer);
+  pthread_mutex_destroy(&network->lock);
+  free(network);
+  moon_reactor_release(reactor);
+}
+
+static void net_dispose(void *ctx) {
+  moon_network *network = ctx;
+  moon_reactor_post(network->reactor, &network->end_task);
+}
+
+moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_dialer *dialer,
+                             moon_event_queue *events) {
+  moon_network *network = moon_zalloc(sizeof *network);
+  network->reactor = moon_reactor_shared();
+  network->dialer = moon_dialer_retain(dialer);
+  network->wake_at_ms = -1;
+  network->wake_task.run = set_timer;
+  network->end_task.run = end_now;
+  moon_timer_init(&network->timer, timer_due);
+  pthread_mutex_init(&network->lock, NULL);
+  moon_pool_net net = {network, net_connect, net_check, net_close, net_wake_at, net_dispose};
+  moon_pool *pool = moon_pool_new(name, options, &net, events);
+  pthread_mutex_lock(&network->lock);
+  network->pool = pool;
+  int64_t wanted_ms = network->wake_at_ms;
+  network->wake_at_ms = -1;
+  pthread_mutex_unlock(&network->lock);
+  net_wake_at(network, wanted_ms); /* what was asked for before the pool was known */
+  return pool;
+}
+
+moon_network *moon_network_of(const moon_pool *pool) {
+  return moon_pool_net_ctx(pool);
+}
+
+moon_reactor *moon_network_reactor(const moon_network *network) {
+  return network->reactor;
+}
+
+const moon_dialer *moon_network_dialer(const moon_network *network) {
+  return network->dialer;
+}
+
+moon_transport *moon_network_transport(const moon_conn *conn) {
+  const wire *w = moon_conn_link(conn);
+  return w ? w->transport : NULL;
+}

@@ -1,0 +1,11 @@
+/* status.h: HTTP answers of 400 and more, as errors. */
+#ifndef MOON_CLUSTER_STATUS_H
+#define MOON_CLUSTER_STATUS_H
+
+#include "net/message.h"
+
+/* The error that an answer stands for; NULL for 2xx. Reads Kubernetes' Status object where there is one; of anything
+ * else (a proxy's page) it keeps a line. */
+moon_error *moon_status_error(const moon_request *request, const moon_response *response, const char *endpoint);
+
+#endif

@@ -1,0 +1,38 @@
+/* dialer.h: all that new connections to one API server have in common, made once.
+ *
+ * From a target it takes the address (with tls-server-name: another name in the URL, the real address behind it, and
+ * the original in the Host header), parses CA, client certificate and key a single time, and builds the headers that
+ * every request carries. One TLS session cache per dialer lets later connections resume; it is not shared more widely,
+ * because a resumed session carries the identity of the client certificate it began with.
+ *
+ * Immutable after it is made and shared by reference count between threads. Credentials are used over https only. */
+#ifndef MOON_NET_DIALER_H
+#define MOON_NET_DIALER_H
+
+#include <curl/curl.h>
+
+#include "kube/target.h"
+#include "moonpool.h"
+
+typedef struct moon_dialer moon_dialer;
+
+/* Fails with MOON_CREDENTIAL for an unusable certificate or key, MOON_CONFIG for what cannot be reached yet. `cluster`
+ * names it in errors. Keeps a reference of the target. */
+moon_error *moon_dialer_new(const char *cluster, moon_target *target, moon_dialer **out);
+moon_dialer *moon_dialer_retain(moon_dialer *dialer);
+void moon_dialer_release(moon_dialer *dialer);
+
+const char *moon_dialer_cluster(const moon_dialer *dialer);
+const char *moon_dialer_endpoint(const moon_dialer *dialer); /* "https://host:port", for messages */
+const char *moon_dialer_base_url(const moon_dialer *dialer); /* what request paths are put behind */
+struct curl_slist *moon_dialer_headers(const moon_dialer *dialer);
+bool moon_dialer_may_compress(const moon_dialer *dialer);
+
+/* Sets on an easy handle all that decides which connection it may use, and how that is made. */
+void moon_dialer_prepare(moon_dialer *dialer, CURL *easy);
+
+/* Why a handshake failed, for a person. `code` is libcurl's, `verify` OpenSSL's verification result, `detail` libcurl's
+ * text. */
+moon_error *moon_dialer_tls_error(const moon_dialer *dialer, long verify, const char *detail);
+
+#endif

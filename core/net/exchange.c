@@ -1,0 +1,352 @@
+/* exchange.c: one request on a connection: what libcurl is told, what it hands back, time limits, and what an end
+ * means.
+ *
+ * Easy handles are set up once per connection and kept in a small stock; a handle whose request failed is thrown away,
+ * because libcurl counts its own retries in it. Header lines are a chain: those of this request first, then the
+ * dialer's, shared by all. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "net/transport_internal.h"
+
+enum { DEFAULT_MAX_BODY = 1 << 30, SILENT_MS = 3000 };
+
+/* --- what libcurl hands back --- */
+
+static void heard(moon_exchange *exchange) {
+  int64_t now_ms = moon_clock_now_ms();
+  bool first = !exchange->heard_ms;
+  exchange->heard_ms = exchange->transport->heard_ms = now_ms;
+  /* The limit on the first byte gives way to the one on silence: the timer may have to come sooner. */
+  int64_t idle_ms = exchange->request->idle_timeout_ms;
+  if (first && idle_ms && (!moon_timer_active(&exchange->timer) || exchange->timer.due_ms > now_ms + idle_ms)) {
+    moon_reactor_set_timer(exchange->transport->reactor, &exchange->timer, now_ms + idle_ms);
+  }
+}
+
+static bool header_value(const char *line, size_t len, const char *name, const char **value, size_t *value_len) {
+  size_t name_len = strlen(name);
+  if (len <= name_len || strncasecmp(line, name, name_len) || line[name_len] != ':') return false;
+  const char *start = line + name_len + 1, *end = line + len;
+  while (start < end && isspace((unsigned char)*start)) start++;
+  while (end > start && isspace((unsigned char)end[-1])) end--;
+  *value = start;
+  *value_len = (size_t)(end - start);
+  return true;
+}
+
+static size_t got_header(char *line, size_t size, size_t count, void *arg) {
+  moon_exchange *exchange = arg;
+  moon_response *response = exchange->response;
+  size_t len = size * count;
+  heard(exchange);
+  if (len > 5 && !memcmp(line, "HTTP/", 5)) { /* a new answer: what came before was an interim one */
+    moon_response_clear(response);
+    response->http2 = line[5] == '2';
+    const char *space = memchr(line, ' ', len);
+    response->status = space ? atoi(space + 1) : 0;
+    return len;
+  }
+  const char *value;
+  size_t value_len;
+  if (header_value(line, len, "content-type", &value, &value_len)) {
+    const char *parameters = memchr(value, ';', value_len);
+    if (parameters) value_len = (size_t)(parameters - value);
+    free(response->content_type);
+    response->content_type = moon_strndup(value, value_len);
+    for (char *c = response->content_type; *c; c++) *c = (char)tolower((unsigned char)*c);
+  } else if (header_value(line, len, "retry-after", &value, &value_len) && value_len &&
+             isdigit((unsigned char)*value)) {
+    response->retry_after_ms = strtoll(value, NULL, 10) * 1000;
+  }
+  size_t text_len = len;
+  while (text_len && (line[text_len - 1] == '\r' || line[text_len - 1] == '\n')) text_len--;
+  if (text_len) {
+    moon_buffer_add(&response->headers, line, text_len);
+    moon_buffer_add_char(&response->headers, '\n');
+  } else if (response->status >= 200 && exchange->handler->headers) {
+    exchange->handler->headers(exchange);
+  }
+  return len;
+}
+
+static size_t got_data(char *bytes, size_t size, size_t count, void *arg) {
+  moon_exchange *exchange = arg;
+  size_t len = size * count, limit = exchange->request->max_body ? exchange->request->max_body : DEFAULT_MAX_BODY;
+  heard(exchange);
+  exchange->received += len;
+  if (exchange->received > limit) {
+    exchange->too_large = true;
+    return 0;
+  }
+  int status = exchange->response->status;
+  if (!exchange->handler->data || status < 200 || status > 299) {
+    moon_buffer_add(&exchange->response->body, bytes, len);
+  } else if (!exchange->handler->data(exchange, bytes, len)) {
+    exchange->cut = true;
+    return 0;
+  }
+  return len;
+}
+
+static int about_to_send(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port) {
+  moon_exchange *exchange = arg;
+  exchange->sent = true;
+  moon_transport_seal(exchange->transport, exchange->easy);
+  return CURL_PREREQFUNC_OK;
+}
+
+/* --- beginning --- */
+
+static CURL *take_easy(moon_transport *t) {
+  if (t->spare_count) return t->spare[--t->spare_count];
+  CURL *easy = curl_easy_init();
+  if (!easy) abort(); /* out of memory: see alloc.h */
+  moon_dialer_prepare(t->dialer, easy);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, moon_transport_open_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, moon_transport_close_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, got_header);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, got_data);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, about_to_send);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 65536L);
+  return easy;
+}
+
+static struct curl_slist *header_lines(const moon_request *request, struct curl_slist *shared) {
+  char *lines[2];
+  size_t count = 0, further = 0;
+  lines[count++] = moon_sprintf("Accept: %s", request->accept ? request->accept : "application/json");
+  if (request->body) {
+    lines[count++] =
+        moon_sprintf("Content-Type: %s", request->content_type ? request->content_type : "application/json");
+  }
+  while (request->headers && request->headers[further]) further++;
+  /* One block of nodes; the last leads on to the shared ones. */
+  struct curl_slist *nodes = moon_alloc((count + further) * sizeof *nodes);
+  for (size_t i = 0; i < count + further; i++) {
+    nodes[i].data = i < count ? lines[i] : moon_strdup(request->headers[i - count]);
+    nodes[i].next = i + 1 < count + further ? &nodes[i + 1] : shared;
+  }
+  return nodes;
+}
+
+static void free_header_lines(moon_exchange *exchange) {
+  struct curl_slist *nodes = exchange->header_nodes, *shared = moon_dialer_headers(exchange->transport->dialer);
+  for (struct curl_slist *node = nodes; node && node != shared; node = node->next) free(node->data);
+  free(nodes);
+  exchange->header_nodes = NULL;
+}
+
+static void set_method(CURL *easy, const moon_request *request) {
+  bool get = !strcmp(request->method, "GET"), head = !strcmp(request->method, "HEAD");
+  curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  if (head) curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  if (request->body) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+  }
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, get || head ? NULL : request->method);
+}
+
+static int64_t due_ms(const moon_exchange *exchange) {
+  const moon_request *request = exchange->request;
+  int64_t due = exchange->deadline_ms ? exchange->deadline_ms : INT64_MAX;
+  int64_t limit = exchange->heard_ms ? request->idle_timeout_ms : request->first_byte_timeout_ms;
+  int64_t since = exchange->heard_ms ? exchange->heard_ms : exchange->started_ms;
+  if (limit && since + limit < due) due = since + limit;
+  return due;
+}
+
+static moon_error *timeout_error(const moon_exchange *exchange, int64_t now_ms);
+
+static void timer_due(moon_timer *timer) {
+  moon_exchange *exchange = MOON_ENTRY(timer, moon_exchange, timer);
+  moon_transport *t = exchange->transport;
+  int64_t now_ms = moon_clock_now_ms(), due = due_ms(exchange);
+  if (now_ms < due) {
+    moon_reactor_set_timer(t->reactor, timer, due);
+    return;
+  }
+  /* Nothing at all has come over this connection for a while, since before this request: it is not to be trusted with
+   * more. */
+  bool silent = t->heard_ms <= exchange->started_ms && now_ms - exchange->started_ms >= SILENT_MS;
+  moon_error *err = timeout_error(exchange, now_ms);
+  if (silent && t->established) moon_transport_suspect(t);
+  moon_transport_abort(exchange, err);
+}
+
+void moon_exchange_begin(moon_transport *t, moon_exchange *exchange) {
+  const moon_request *request = exchange->request;
+  exchange->transport = t;
+  exchange->sent = exchange->refused = exchange->too_large = exchange->cut = false;
+  exchange->received = 0;
+  exchange->heard_ms = 0;
+  exchange->started_ms = moon_clock_now_ms();
+  exchange->detail[0] = '\0';
+  moon_response_clear(exchange->response);
+
+  CURL *easy = exchange->easy = take_easy(t);
+  moon_buffer url = {0};
+  moon_buffer_add_text(&url, moon_dialer_base_url(t->dialer));
+  moon_buffer_add_text(&url, request->path);
+  curl_easy_setopt(easy, CURLOPT_URL, url.data);
+  moon_buffer_free(&url);
+  set_method(easy, request);
+  exchange->header_nodes = header_lines(request, moon_dialer_headers(t->dialer));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->header_nodes);
+  bool compress = request->compression >= 0 ? request->compression : !t->near && moon_dialer_may_compress(t->dialer);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, compress ? "gzip" : NULL);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, exchange);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->detail);
+
+  moon_timer_init(&exchange->timer, timer_due);
+  int64_t due = due_ms(exchange);
+  if (due != INT64_MAX) moon_reactor_set_timer(t->reactor, &exchange->timer, due);
+}
+
+/* --- ending --- */
+
+static void put_easy_back(moon_exchange *exchange, bool reusable) {
+  moon_transport *t = exchange->transport;
+  if (reusable && t->spare_count < MAX_SPARE && !t->gone)
+    t->spare[t->spare_count++] = exchange->easy;
+  else
+    curl_easy_cleanup(exchange->easy);
+  exchange->easy = NULL;
+}
+
+static void conclude(moon_exchange *exchange, moon_error *err, bool reusable) {
+  moon_reactor_stop_timer(exchange->transport->reactor, &exchange->timer);
+  if (err) {
+    if (!err->cluster) moon_error_set(&err->cluster, moon_dialer_cluster(exchange->transport->dialer));
+    if (!err->endpoint) moon_error_set(&err->endpoint, moon_dialer_endpoint(exchange->transport->dialer));
+  }
+  put_easy_back(exchange, reusable);
+  free_header_lines(exchange);
+  exchange->transport = NULL;
+  exchange->handler->done(exchange, err);
+}
+
+void moon_exchange_finish(moon_exchange *exchange, moon_error *err) {
+  conclude(exchange, err, false);
+}
+
+/* How far establishing came, for a person who waits. */
+static const char *stage(const moon_exchange *exchange) {
+  curl_off_t resolved = 0, connected = 0, handshaken = 0;
+  curl_easy_getinfo(exchange->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+  curl_easy_getinfo(exchange->easy, CURLINFO_CONNECT_TIME_T, &connected);
+  curl_easy_getinfo(exchange->easy, CURLINFO_APPCONNECT_TIME_T, &handshaken);
+  if (!resolved) return "the name could not be resolved";
+  if (!connected) return "no TCP connection was established (packets dropped by a firewall, or the host is down?)";
+  if (!handshaken && !strncmp(moon_dialer_base_url(exchange->transport->dialer), "https", 5)) {
+    return "TCP connected, but the TLS handshake was not answered";
+  }
+  return "connected, but GET /livez was not answered";
+}
+
+static moon_error *timeout_error(const moon_exchange *exchange, int64_t now_ms) {
+  const moon_transport *t = exchange->transport;
+  const moon_request *request = exchange->request;
+  const char *endpoint = moon_dialer_endpoint(t->dialer);
+  if (exchange == &t->hello) {
+    return moon_error_new(MOON_TIMEOUT, "%s: not connected within %lld ms: %s", endpoint,
+                          (long long)t->connect_timeout_ms, stage(exchange));
+  }
+  if (!exchange->heard_ms) {
+    return moon_error_new(MOON_TIMEOUT, "%s %s%s: no answer within %lld ms", request->method, endpoint, request->path,
+                          (long long)(now_ms - exchange->started_ms));
+  }
+  if (exchange->deadline_ms && now_ms >= exchange->deadline_ms) {
+    return moon_error_new(MOON_TIMEOUT, "%s %s%s: the answer was not complete within %lld ms (%zu bytes came)",
+                          request->method, endpoint, request->path, (long long)(now_ms - exchange->started_ms),
+                          exchange->received);
+  }
+  return moon_error_new(MOON_TIMEOUT, "%s %s%s: the answer stopped for %lld ms after %zu bytes", request->method,
+                        endpoint, request->path, (long long)request->idle_timeout_ms, exchange->received);
+}
+
+static bool certificate_refused(const char *detail) {
+  return strstr(detail, "alert") &&
+         (strstr(detail, "certificate") || strstr(detail, "unknown ca") || strstr(detail, "access denied"));
+}
+
+static moon_error *connect_error(const moon_exchange *exchange) {
+  const char *endpoint = moon_dialer_endpoint(exchange->transport->dialer);
+  long os_error = 0;
+  curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os_error);
+  if (os_error == ECONNREFUSED) {
+    return moon_error_new(MOON_CONNECT, "%s: connection refused (nothing listens on that port)", endpoint);
+  }
+  return moon_error_new(MOON_CONNECT, "%s: cannot connect: %s", endpoint,
+                        os_error ? strerror((int)os_error) : exchange->detail);
+}
+
+static moon_error *failure(const moon_exchange *exchange) {
+  const moon_transport *t = exchange->transport;
+  const moon_request *request = exchange->request;
+  const char *endpoint = moon_dialer_endpoint(t->dialer);
+  const char *detail = exchange->detail[0] ? exchange->detail : curl_easy_strerror(exchange->result);
+  long verify = 0;
+  if (exchange->too_large) {
+    return moon_error_new(MOON_PROTOCOL, "%s %s%s: the answer is larger than the limit of %zu bytes (maxBodySize)",
+                          request->method, endpoint, request->path,
+                          request->max_body ? request->max_body : (size_t)DEFAULT_MAX_BODY);
+  }
+  if (exchange->cut)
+    return moon_error_new(MOON_CANCELLED, "%s %s%s: cancelled", request->method, endpoint, request->path);
+  if (exchange->refused && !exchange->sent) {
+    return moon_error_new(MOON_CONNECT, "%s: the connection takes no more requests", endpoint);
+  }
+  if (certificate_refused(detail)) {
+    return moon_error_new(MOON_TLS, "%s: the server refused our client certificate: %s", endpoint, detail);
+  }
+  switch (exchange->result) {
+  case CURLE_COULDNT_RESOLVE_HOST:
+    return moon_error_new(MOON_CONNECT, "%s: the name cannot be resolved", endpoint);
+  case CURLE_COULDNT_CONNECT:
+    if (!exchange->refused) return connect_error(exchange);
+    break;
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CIPHER:
+  case CURLE_USE_SSL_FAILED:
+    curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+    return moon_dialer_tls_error(t->dialer, t->sealed ? 0 : verify, detail);
+  case CURLE_BAD_CONTENT_ENCODING:
+  case CURLE_UNSUPPORTED_PROTOCOL:
+  case CURLE_WEIRD_SERVER_REPLY:
+    return moon_error_new(MOON_PROTOCOL, "%s: the answer is not HTTP as it should be: %s", endpoint, detail);
+  default:
+    break;
+  }
+  if (exchange == &t->hello) {
+    return moon_error_new(MOON_CONNECT, "%s: the connection was lost while it was being made: %s", endpoint, detail);
+  }
+  if (exchange->heard_ms && exchange->response->status) {
+    return moon_error_new(MOON_CONNECT,
+                          "%s %s%s: the connection was lost in the middle of the answer, after %zu bytes: %s",
+                          request->method, endpoint, request->path, exchange->received, detail);
+  }
+  return moon_error_new(MOON_CONNECT, "%s %s%s: the connection was lost before an answer came: %s", request->method,
+                        endpoint, request->path, detail);
+}
+
+void moon_exchange_end(moon_exchange *exchange) {
+  if (exchange->result == CURLE_OK)
+    conclude(exchange, NULL, true);
+  else
+    conclude(exchange, failure(exchange), false);
+}

@@ -1,0 +1,52 @@
+/* exchange.h: one request and its answer on one connection.
+ *
+ * An exchange lives inside whatever needs it (a call, a health check) and is driven by the transport it runs on, on
+ * that transport's reactor thread. Its callbacks run there too. `headers` and `data` run inside libcurl and must not
+ * touch transport or exchange; `done` may. */
+#ifndef MOON_NET_EXCHANGE_H
+#define MOON_NET_EXCHANGE_H
+
+#include <curl/curl.h>
+
+#include "base/list.h"
+#include "base/timers.h"
+#include "net/message.h"
+
+typedef struct moon_exchange moon_exchange;
+
+typedef struct moon_exchange_handler {
+  /* The headers of the final answer are there, before any data. May be NULL. */
+  void (*headers)(moon_exchange *exchange);
+  /* A piece of the body of a 2xx answer; false: no more, end it (done gets MOON_CANCELLED). NULL: the body gathers in
+   * the response, as that of every other answer does. */
+  bool (*data)(moon_exchange *exchange, const char *bytes, size_t len);
+  /* Over: an HTTP answer of whatever status (err NULL), or none (err is the callee's). Called once; the transport does
+   * not touch the exchange afterwards. */
+  void (*done)(moon_exchange *exchange, moon_error *err);
+} moon_exchange_handler;
+
+struct moon_exchange {
+  /* Set by the owner before it runs. */
+  const moon_exchange_handler *handler;
+  const moon_request *request;
+  moon_response *response; /* cleared; filled here */
+  int64_t deadline_ms;     /* base/clock; 0: none */
+
+  /* For the owner to read in `done`. */
+  bool sent;    /* the server may have seen the request */
+  bool refused; /* the connection takes no more requests: this one is better sent on another */
+
+  /* The transport's. */
+  struct moon_transport *transport; /* NULL when not running */
+  CURL *easy;
+  moon_list node;
+  moon_timer timer;
+  int64_t started_ms, heard_ms; /* heard_ms: last byte of the answer; 0: none yet */
+  size_t received;              /* bytes of the body, decoded */
+  bool too_large, cut;          /* why a callback ended it */
+  CURLcode result;
+  struct curl_slist *header_nodes;
+  char detail[CURL_ERROR_SIZE];
+};
+
+#endif

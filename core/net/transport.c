@@ -1,0 +1,377 @@
+/* transport.c: see transport.h. Sockets, timers and life of the libcurl multi; what happens to a single request is in
+ * exchange.c.
+ *
+ * libcurl is entered in three ways only: a socket is ready, its timer is due, a request is added. After each, settle()
+ * looks at what became of it: requests that ended are taken out first, then the fate of the connection is told, then
+ * the requests' owners are. */
+#include "net/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "net/transport_internal.h"
+
+enum { NEAR_US = 1000 }; /* a round trip below this makes compression a loss */
+
+/* --- sockets --- */
+
+static moon_watch **find_socket(moon_transport *t, int fd) {
+  for (size_t i = 0; i < MAX_SOCKETS; i++) {
+    if (t->sockets[i] && t->sockets[i]->fd == fd) return &t->sockets[i];
+  }
+  return NULL;
+}
+
+/* libcurl makes socket pairs for itself, without close-on-exec. They are near the lowest free descriptor, or near their
+ * other half: unnamed, and with this very process at the other end. */
+static void close_pairs_on_exec(int first, int last) {
+  for (int fd = first < 0 ? 0 : first; fd <= last; fd++) {
+    int flags = fcntl(fd, F_GETFD), domain = 0;
+    socklen_t len = sizeof domain;
+    if (flags < 0 || (flags & FD_CLOEXEC)) continue;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) || domain != AF_UNIX) continue;
+    struct ucred peer;
+    socklen_t peer_len = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) || peer.pid != getpid()) continue;
+    fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+  }
+}
+
+static CURLM *new_multi(void) {
+  int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+  if (lowest >= 0) close(lowest);
+  CURLM *multi = curl_multi_init();
+  close_pairs_on_exec(lowest, lowest + 4);
+  return multi;
+}
+
+static void socket_ready(moon_watch *watch, int events) {
+  moon_transport *t = watch->owner;
+  if (t->idle) { /* nobody reads an idle connection: whatever woke us, the other side is gone */
+    moon_watch_set(watch, 0);
+    t->gone = true;
+    moon_transport_settle(t);
+    return;
+  }
+  int bits = events < 0 ? CURL_CSELECT_ERR : 0;
+  if (events > 0 && (events & UV_READABLE)) bits |= CURL_CSELECT_IN;
+  if (events > 0 && (events & UV_WRITABLE)) bits |= CURL_CSELECT_OUT;
+  int running;
+  curl_multi_socket_action(t->multi, watch->fd, bits, &running);
+  moon_transport_settle(t);
+}
+
+curl_socket_t moon_transport_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
+  moon_exchange *exchange = arg;
+  moon_transport *t = exchange->transport;
+  if (!t || t->sealed) {
+    exchange->refused = true;
+    return CURL_SOCKET_BAD;
+  }
+  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+  if (fd < 0) return CURL_SOCKET_BAD;
+  for (size_t i = 0; i < MAX_SOCKETS; i++) {
+    if (t->sockets[i]) continue;
+    t->sockets[i] = moon_watch_new(t->reactor, fd, socket_ready, t);
+    return fd;
+  }
+  close(fd);
+  return CURL_SOCKET_BAD;
+}
+
+int moon_transport_close_socket(void *arg, curl_socket_t fd) {
+  moon_transport *t = arg;
+  moon_watch **slot = find_socket(t, fd);
+  if (slot) {
+    moon_watch_free(*slot);
+    *slot = NULL;
+    if (t->sealed) t->gone = true;
+  }
+  return close(fd);
+}
+
+static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
+  moon_transport *t = arg;
+  moon_watch **slot = find_socket(t, fd);
+  moon_watch *watch = slot ? *slot : assigned;
+  if (what == CURL_POLL_REMOVE) {
+    if (slot)
+      moon_watch_set(watch, 0);
+    else if (watch) {
+      moon_list_remove(&((helper_watch *)watch->owner)->node);
+      free(watch->owner);
+      moon_watch_free(watch);
+      curl_multi_assign(t->multi, fd, NULL);
+    }
+    return 0;
+  }
+  if (!watch) watch = moon_transport_watch_helper(t, fd);
+  moon_watch_set(watch, (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+  return 0;
+}
+
+static void helper_ready(moon_watch *watch, int events) {
+  moon_transport *t = ((helper_watch *)watch->owner)->transport;
+  int running;
+  curl_multi_socket_action(t->multi, watch->fd, events < 0 ? CURL_CSELECT_ERR : CURL_CSELECT_IN, &running);
+  moon_transport_settle(t);
+}
+
+/* A descriptor that libcurl made for itself: its resolver thread's answer comes through it. */
+moon_watch *moon_transport_watch_helper(moon_transport *t, int fd) {
+  close_pairs_on_exec(fd - 2, fd + 2);
+  helper_watch *helper = moon_zalloc(sizeof *helper);
+  helper->transport = t;
+  helper->watch = moon_watch_new(t->reactor, fd, helper_ready, helper);
+  moon_list_push_back(&t->helpers, &helper->node);
+  curl_multi_assign(t->multi, fd, helper->watch);
+  return helper->watch;
+}
+
+/* --- libcurl's timer --- */
+
+static int want_timer(CURLM *multi, long timeout_ms, void *arg) {
+  moon_transport *t = arg;
+  if (timeout_ms < 0)
+    moon_reactor_stop_timer(t->reactor, &t->timer);
+  else
+    moon_reactor_set_timer(t->reactor, &t->timer, moon_clock_now_ms() + timeout_ms);
+  return 0;
+}
+
+static void kick(moon_transport *t) {
+  int running;
+  curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  moon_transport_settle(t);
+}
+
+static void timer_due(moon_timer *timer) {
+  kick(MOON_ENTRY(timer, moon_transport, timer));
+}
+
+/* --- what became of it --- */
+
+static void tell_established(moon_transport *t, bool http2) {
+  t->established = true;
+  t->events->established(t->owner, http2 ? INT_MAX : 1);
+}
+
+static void tell_lost(moon_transport *t) {
+  if (t->lost) return;
+  t->lost = true;
+  if (t->established) t->events->lost(t->owner);
+}
+
+static void tell_drain(moon_transport *t) {
+  if (t->draining || t->lost) return;
+  t->draining = true;
+  if (t->established) t->events->drain(t->owner);
+}
+
+/* A result after which the session cannot be used: everything except what ends a single stream. */
+static bool ends_connection(const moon_exchange *exchange) {
+  switch (exchange->result) {
+  case CURLE_OK:
+  case CURLE_HTTP2_STREAM:
+  case CURLE_WRITE_ERROR:
+  case CURLE_BAD_CONTENT_ENCODING:
+    return false;
+  default:
+    return !exchange->refused || exchange->sent;
+  }
+}
+
+void moon_transport_settle(moon_transport *t) {
+  if (t->settling) return; /* a `done` below ran something: the loop here sees to it */
+  t->settling = true;
+  moon_list ended;
+  moon_list_init(&ended);
+  int left;
+  for (CURLMsg *message; (message = curl_multi_info_read(t->multi, &left));) {
+    if (message->msg != CURLMSG_DONE) continue;
+    moon_exchange *exchange;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&exchange);
+    exchange->result = message->data.result;
+    moon_list_remove(&exchange->node);
+    moon_list_push_back(&ended, &exchange->node);
+    curl_multi_remove_handle(t->multi, exchange->easy);
+    if (ends_connection(exchange))
+      t->gone = t->broken = true;
+    else if (exchange->refused)
+      tell_drain(t);
+  }
+  if (t->sealed && t->http2 && !t->established) tell_established(t, true);
+  if (t->gone && t->established) {
+    bool in_order =
+        !t->broken && !moon_list_empty(&ended); /* the server closed it after an answer: Connection: close */
+    if (in_order)
+      tell_drain(t);
+    else
+      tell_lost(t);
+  }
+  for (moon_list *node; (node = moon_list_pop_front(&ended));) {
+    moon_exchange_end(MOON_ENTRY(node, moon_exchange, node));
+  }
+  t->settling = false;
+  t->idle = moon_list_empty(&t->running);
+  if (t->idle && t->sealed && !t->gone) {
+    for (size_t i = 0; i < MAX_SOCKETS; i++) {
+      if (t->sockets[i]) moon_watch_set(t->sockets[i], UV_DISCONNECT);
+    }
+  }
+}
+
+/* --- establishing --- */
+
+static void hello_done(moon_exchange *exchange, moon_error *err) {
+  moon_transport *t = MOON_ENTRY(exchange, moon_transport, hello);
+  moon_response_clear(&t->hello_response);
+  if (t->established) {
+    if (err) tell_lost(t);
+    moon_error_free(err);
+    return;
+  }
+  if (!err && t->gone) {
+    err = moon_error_new(MOON_CONNECT, "%s: the server answers, but closes the connection after each answer",
+                         moon_dialer_endpoint(t->dialer));
+  }
+  if (err) {
+    t->lost = true;
+    t->events->failed(t->owner, err);
+  } else {
+    tell_established(t, false);
+  }
+}
+
+static const moon_exchange_handler hello_handler = {.done = hello_done};
+static const moon_request hello_request = {.method = "GET", .path = "/livez", .retries = 0, .compression = 0};
+
+void moon_transport_connect(moon_transport *t, int64_t timeout_ms) {
+  t->hello = (moon_exchange){
+      .handler = &hello_handler,
+      .request = &hello_request,
+      .response = &t->hello_response,
+      .deadline_ms = moon_clock_now_ms() + timeout_ms,
+  };
+  t->connect_timeout_ms = timeout_ms;
+  moon_transport_run(t, &t->hello);
+}
+
+/* Just before the first request is sent: the session is there. From now on no further socket. */
+void moon_transport_seal(moon_transport *t, CURL *easy) {
+  if (t->sealed) return;
+  t->sealed = true;
+  struct curl_tlssessioninfo *tls = NULL;
+  const unsigned char *protocol = NULL;
+  unsigned protocol_len = 0;
+  if (!curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &tls) && tls && tls->backend == CURLSSLBACKEND_OPENSSL &&
+      tls->internals) {
+    SSL_get0_alpn_selected(tls->internals, &protocol, &protocol_len);
+  }
+  t->http2 = protocol_len == 2 && !memcmp(protocol, "h2", 2);
+  curl_off_t resolved = 0, connected = 0;
+  curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+  curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
+  t->near = connected - resolved < NEAR_US;
+}
+
+/* --- life --- */
+
+moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, const moon_transport_events *events,
+                                   void *owner) {
+  moon_transport *t = moon_zalloc(sizeof *t);
+  t->reactor = moon_reactor_retain(reactor);
+  t->dialer = moon_dialer_retain(dialer);
+  t->events = events;
+  t->owner = owner;
+  moon_list_init(&t->running);
+  moon_list_init(&t->helpers);
+  moon_timer_init(&t->timer, timer_due);
+  t->hello_response.retry_after_ms = -1;
+  return t;
+}
+
+static void start_multi(moon_transport *t) {
+  t->multi = new_multi();
+  if (!t->multi) abort(); /* out of memory or of descriptors for its wake-up pair: see alloc.h */
+  curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+  curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
+  curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, want_timer);
+  curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
+  curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, 8L); /* of which the socket callback allows one */
+}
+
+void moon_transport_run(moon_transport *t, moon_exchange *exchange) {
+  if (!t->multi) start_multi(t);
+  t->idle = false;
+  moon_exchange_begin(t, exchange);
+  moon_list_push_back(&t->running, &exchange->node);
+  curl_multi_add_handle(t->multi, exchange->easy);
+  /* libcurl has set its timer to now; it is run from the loop, so that `done` never comes from inside here */
+}
+
+void moon_transport_abort(moon_exchange *exchange, moon_error *err) {
+  moon_transport *t = exchange->transport;
+  if (!t) {
+    moon_error_free(err);
+    return;
+  }
+  moon_list_remove(&exchange->node);
+  curl_multi_remove_handle(t->multi, exchange->easy);
+  if (t->gone && t->established) tell_lost(t);
+  moon_exchange_finish(exchange, err);
+  moon_transport_settle(t);
+}
+
+void moon_transport_pause(moon_exchange *exchange, bool paused) {
+  moon_transport *t = exchange->transport;
+  if (!t) return;
+  curl_easy_pause(exchange->easy, paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+  moon_transport_settle(t);
+}
+
+void moon_transport_suspect(moon_transport *t) {
+  tell_lost(t);
+}
+
+void moon_transport_close(moon_transport *t) {
+  t->lost = t->draining = t->settling = true; /* no event any more */
+  t->established = true;                      /* nor `failed` */
+  for (moon_list *node; (node = moon_list_pop_front(&t->running));) {
+    moon_exchange *exchange = MOON_ENTRY(node, moon_exchange, node);
+    curl_multi_remove_handle(t->multi, exchange->easy);
+    moon_exchange_finish(exchange, moon_error_new(MOON_CLOSED, "%s: the connection was closed under the request",
+                                                  moon_dialer_endpoint(t->dialer)));
+  }
+  for (size_t i = 0; i < t->spare_count; i++) curl_easy_cleanup(t->spare[i]);
+  if (t->multi) curl_multi_cleanup(t->multi);
+  for (moon_list *node; (node = moon_list_pop_front(&t->helpers));) {
+    helper_watch *helper = MOON_ENTRY(node, helper_watch, node);
+    moon_watch_free(helper->watch);
+    free(helper);
+  }
+  moon_reactor_stop_timer(t->reactor, &t->timer);
+  moon_dialer_release(t->dialer);
+  moon_reactor *reactor = t->reactor;
+  free(t);
+  moon_reactor_release(reactor);
+}
+
+moon_reactor *moon_transport_reactor(const moon_transport *t) {
+  return t->reactor;
+}
+
+const moon_dialer *moon_transport_dialer(const moon_transport *t) {
+  return t->dialer;
+}

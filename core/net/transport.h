@@ -1,0 +1,45 @@
+/* transport.h: one connection to an API server: one TCP + TLS session, HTTP/2 where the server offers it.
+ *
+ * It is a libcurl multi handle that can ever hold one socket: once the session is established, the open-socket callback
+ * refuses every further one, so libcurl can neither queue, nor reconnect, nor send a request a second time behind our
+ * back. A refusal means that the connection takes no more requests (GOAWAY, stream limit, or it died): the transport
+ * drains.
+ *
+ * Everything here runs on the transport's reactor thread, except moon_transport_new. Events are never called from
+ * inside libcurl. Order: (established | failed) first; later drain and lost at most once each. After
+ * moon_transport_close no event comes. */
+#ifndef MOON_NET_TRANSPORT_H
+#define MOON_NET_TRANSPORT_H
+
+#include "net/dialer.h"
+#include "net/exchange.h"
+#include "net/reactor.h"
+
+typedef struct moon_transport moon_transport;
+
+typedef struct moon_transport_events {
+  void (*established)(void *owner, int max_streams); /* 1 on HTTP/1.1; INT_MAX where HTTP/2 leaves it to the pool */
+  void (*failed)(void *owner, moon_error *err);      /* not established; err is the callee's */
+  void (*drain)(void *owner);                        /* takes no more requests; those that run go on */
+  void (*lost)(void *owner);                         /* dead; told before the requests on it end with their errors */
+} moon_transport_events;
+
+/* Keeps references of reactor and dialer. */
+moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, const moon_transport_events *events,
+                                   void *owner);
+/* Establishes: name resolution, TCP, TLS, and a GET /livez (a connection without a request would not be kept by
+ * libcurl). */
+void moon_transport_connect(moon_transport *transport, int64_t timeout_ms);
+/* Runs a request on it. `done` is called later, never from inside this. */
+void moon_transport_run(moon_transport *transport, moon_exchange *exchange);
+/* Ends a running request now with `err`, which its `done` gets (from inside this); nothing when it does not run. On
+ * HTTP/1.1 this costs the connection. */
+void moon_transport_abort(moon_exchange *exchange, moon_error *err);
+void moon_transport_pause(moon_exchange *exchange, bool paused);
+/* Ends all requests with MOON_CLOSED, closes the socket, frees the transport. */
+void moon_transport_close(moon_transport *transport);
+
+moon_reactor *moon_transport_reactor(const moon_transport *transport);
+const moon_dialer *moon_transport_dialer(const moon_transport *transport);
+
+#endif

@@ -1,0 +1,58 @@
+/* transport_internal.h: what transport.c (the connection) and exchange.c (a request on it) know of each other. */
+#ifndef MOON_NET_TRANSPORT_INTERNAL_H
+#define MOON_NET_TRANSPORT_INTERNAL_H
+
+#include "net/transport.h"
+
+enum { MAX_SOCKETS = 4, MAX_SPARE = 16 };
+
+typedef struct helper_watch {
+  moon_list node;
+  moon_transport *transport;
+  moon_watch *watch;
+} helper_watch;
+
+struct moon_transport {
+  moon_reactor *reactor;
+  moon_dialer *dialer;
+  const moon_transport_events *events;
+  void *owner;
+
+  CURLM *multi;
+  moon_watch *sockets[MAX_SOCKETS]; /* several while address families race; then one */
+  moon_list helpers;                /* descriptors that libcurl made for itself */
+  moon_timer timer;                 /* libcurl's */
+  moon_list running;                /* exchanges */
+  CURL *spare[MAX_SPARE];           /* prepared easy handles for the next requests */
+  size_t spare_count;
+
+  moon_exchange hello; /* the request that establishes it */
+  moon_response hello_response;
+  int64_t connect_timeout_ms;
+  int64_t heard_ms; /* last byte of any answer */
+
+  bool sealed; /* the session exists; no further socket may be opened */
+  bool http2, near;
+  bool established; /* told so */
+  bool gone;        /* libcurl closed the socket, or the other side did */
+  bool broken;      /* ... and not in good order */
+  bool idle;        /* no request runs: the socket is watched for its end only */
+  bool draining, lost;
+  bool settling;
+};
+
+/* transport.c */
+void moon_transport_settle(moon_transport *transport);
+void moon_transport_seal(moon_transport *transport, CURL *easy);
+void moon_transport_suspect(moon_transport *transport); /* silent for too long: out of the pool with it */
+moon_watch *moon_transport_watch_helper(moon_transport *transport, int fd);
+curl_socket_t moon_transport_open_socket(void *exchange, curlsocktype purpose, struct curl_sockaddr *address);
+int moon_transport_close_socket(void *transport, curl_socket_t fd);
+
+/* exchange.c */
+void moon_exchange_begin(moon_transport *transport,
+                         moon_exchange *exchange);                   /* takes or makes the easy handle and sets it up */
+void moon_exchange_end(moon_exchange *exchange);                     /* libcurl says it is over: exchange->result */
+void moon_exchange_finish(moon_exchange *exchange, moon_error *err); /* over for another reason */
+
+#endif
