@@ -133,6 +133,7 @@ moon_error *moon_dialer_tls_error(const moon_dialer *dialer, long verify, const 
   const char *endpoint = dialer->endpoint;
   switch (verify) {
   case X509_V_OK:
+  case X509_V_ERR_UNSPECIFIED: /* libcurl's value before any verification */
     break;
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -242,18 +243,20 @@ void moon_exchange_finish(moon_exchange *exchange, moon_error *err) {
   conclude(exchange, err, false);
 }
 
-/* How far establishing came, for a person who waits. */
-static const char *stage(const moon_exchange *exchange) {
-  curl_off_t resolved = 0, connected = 0, handshaken = 0;
-  curl_easy_getinfo(exchange->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-  curl_easy_getinfo(exchange->easy, CURLINFO_CONNECT_TIME_T, &connected);
-  curl_easy_getinfo(exchange->easy, CURLINFO_APPCONNECT_TIME_T, &handshaken);
-  if (!resolved) return "the name could not be resolved";
-  if (!connected) return "no TCP connection was established (packets dropped by a firewall, or the host is down?)";
-  if (!handshaken && !strncmp(moon_dialer_base_url(exchange->transport->dialer), "https", 5)) {
-    return "TCP connected, but the TLS handshake was not answered";
+/* How far establishing came, for a person who waits. libcurl's own times are set too late to tell. */
+static const char *stage(const moon_transport *t) {
+  bool tried = false;
+  for (size_t i = 0; i < MAX_SOCKETS; i++) {
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    if (!t->sockets[i]) continue;
+    tried = true;
+    if (getpeername(t->sockets[i]->fd, (struct sockaddr *)&peer, &len)) continue;
+    return t->sealed ? "connected, but GET /livez was not answered"
+                     : "TCP connected, but the TLS handshake was not answered";
   }
-  return "connected, but GET /livez was not answered";
+  return tried ? "no TCP connection came about (packets dropped by a firewall, or the host is down?)"
+               : "the name was not resolved (is the name server down?)";
 }
 
 static moon_error *timeout_error(const moon_exchange *exchange, int64_t now_ms) {
@@ -262,7 +265,7 @@ static moon_error *timeout_error(const moon_exchange *exchange, int64_t now_ms) 
   const char *endpoint = moon_dialer_endpoint(t->dialer);
   if (exchange == &t->hello) {
     return moon_error_new(MOON_TIMEOUT, "%s: not connected within %lld ms: %s", endpoint,
-                          (long long)t->connect_timeout_ms, stage(exchange));
+                          (long long)t->connect_timeout_ms, stage(t));
   }
   if (!exchange->heard_ms) {
     return moon_error_new(MOON_TIMEOUT, "%s %s%s: no answer within %lld ms", request->method, endpoint, request->path,

@@ -234,18 +234,26 @@ void moon_transport_settle(moon_transport *t) {
 
 /* --- establishing --- */
 
+static moon_error *no_keepalive_error(const moon_transport *t, int status) {
+  const char *endpoint = moon_dialer_endpoint(t->dialer);
+  if (status == 400 && !strncmp(endpoint, "http:", 5)) {
+    return moon_error_new(MOON_PROTOCOL,
+                          "%s: the server does not accept plain http here (HTTP 400); should it be https?", endpoint);
+  }
+  return moon_error_new(MOON_CONNECT, "%s: the server answers (HTTP %d), but closes the connection after each answer",
+                        endpoint, status);
+}
+
 static void hello_done(moon_exchange *exchange, moon_error *err) {
   moon_transport *t = MOON_ENTRY(exchange, moon_transport, hello);
+  int status = t->hello_response.status;
   moon_response_clear(&t->hello_response);
   if (t->established) {
     if (err) tell_lost(t);
     moon_error_free(err);
     return;
   }
-  if (!err && t->gone) {
-    err = moon_error_new(MOON_CONNECT, "%s: the server answers, but closes the connection after each answer",
-                         moon_dialer_endpoint(t->dialer));
-  }
+  if (!err && t->gone) err = no_keepalive_error(t, status);
   if (err) {
     t->lost = true;
     t->events->failed(t->owner, err);
