@@ -51,6 +51,10 @@ static void on_failed(void *owner, moon_error *err) {
   moon_conn_connect_failed(((wire *)owner)->conn, err);
 }
 
+static void on_limited(void *owner, int max_streams) {
+  moon_conn_limit(((wire *)owner)->conn, max_streams);
+}
+
 static void on_drain(void *owner) {
   moon_conn_drain(((wire *)owner)->conn);
 }
@@ -59,7 +63,7 @@ static void on_lost(void *owner) {
   moon_conn_lost(((wire *)owner)->conn);
 }
 
-static const moon_transport_events transport_events = {on_established, on_failed, on_drain, on_lost};
+static const moon_transport_events transport_events = {on_established, on_failed, on_limited, on_drain, on_lost};
 
 /* --- checks --- */
 

@@ -179,6 +179,18 @@ static void tell_drain(moon_transport *t) {
   if (t->established) t->events->drain(t->owner);
 }
 
+/* It refused a request. What runs on it now is all that it takes, if that is a limit. */
+static void tell_refusal(moon_transport *t) {
+  int running = 0;
+  for (moon_list *node = t->running.next; node != &t->running; node = node->next) running++;
+  if (t->limited || !running || !t->established) {
+    tell_drain(t);
+    return;
+  }
+  t->limited = true;
+  t->events->limited(t->owner, running);
+}
+
 /* A result after which the session cannot be used: everything except what ends a single stream. */
 static bool ends_connection(const moon_exchange *exchange) {
   switch (exchange->result) {
@@ -197,6 +209,7 @@ void moon_transport_settle(moon_transport *t) {
   t->settling = true;
   moon_list ended;
   moon_list_init(&ended);
+  bool refused = false;
   int left;
   for (CURLMsg *message; (message = curl_multi_info_read(t->multi, &left));) {
     if (message->msg != CURLMSG_DONE) continue;
@@ -206,12 +219,11 @@ void moon_transport_settle(moon_transport *t) {
     moon_list_remove(&exchange->node);
     moon_list_push_back(&ended, &exchange->node);
     curl_multi_remove_handle(t->multi, exchange->easy);
-    if (ends_connection(exchange))
-      t->gone = t->broken = true;
-    else if (exchange->refused)
-      tell_drain(t);
+    if (ends_connection(exchange)) t->gone = t->broken = true;
+    refused = refused || exchange->refused;
   }
   if (t->sealed && t->http2 && !t->established) tell_established(t, true);
+  if (refused && !t->gone) tell_refusal(t);
   if (t->gone && t->established) {
     bool in_order =
         !t->broken && !moon_list_empty(&ended); /* the server closed it after an answer: Connection: close */

@@ -33,11 +33,11 @@ struct moon_transport {
 
   bool sealed; /* the session exists; no further socket may be opened */
   bool http2, near;
-  bool established; /* told so */
-  bool gone;        /* libcurl closed the socket, or the other side did */
-  bool broken;      /* ... and not in good order */
-  bool idle;        /* no request runs: the socket is watched for its end only */
-  bool draining, lost;
+  bool established;             /* told so */
+  bool gone;                    /* libcurl closed the socket, or the other side did */
+  bool broken;                  /* ... and not in good order */
+  bool idle;                    /* no request runs: the socket is watched for its end only */
+  bool limited, draining, lost; /* told so */
   bool settling;
 };
 

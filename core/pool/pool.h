@@ -155,6 +155,8 @@ void moon_pool_tick(moon_pool *pool);
 void moon_conn_connected(moon_conn *conn, int max_streams);
 void moon_conn_connect_failed(moon_conn *conn, moon_error *err); /* takes over err */
 void moon_conn_checked(moon_conn *conn, moon_error *err);        /* NULL: alive; takes over err */
+/* The server turned out to allow fewer streams on it than was thought. */
+void moon_conn_limit(moon_conn *conn, int max_streams);
 /* No new users, please (GOAWAY, Connection: close): closes when those on it are done. Reason: lifetime. */
 void moon_conn_drain(moon_conn *conn);
 /* The transport is dead: it leaves the pool before anybody learns of the error. Users still hold it until they give it
