@@ -26,6 +26,7 @@ core.errorMeta = {}
 function core.newError(fields) end
 
 core.version = "0.1.0"
+core.defaultContext = nil ---@type string? the program's --context: what a nil `context` of core.pool means, if it is set
 core.null = nil ---@type lightuserdata the one null
 core.json = { decode = function(text) end, encode = function(value, options) end, array = function(t) end }
 core.yaml = { decode = function(text) end, encode = function(value) end, decodeAll = function(text) end }
@@ -142,9 +143,10 @@ function Task:cancel() end
 function Task:status() end
 --- Waits.
 function core.sleep(ms) end
---- Runs the scheduler until no task and no timer is left (or, for poll, at most ms, delivering what is ready).
+--- Runs the scheduler until no task is left but those that wait here. Waits.
 function core.run() end
----@param ms integer
+--- Runs the scheduler for `ms` (0: delivers what is ready). In a task the same as sleep.
+---@param ms integer? default 0
 function core.poll(ms) end
 ---@return moonpool.Task? the task that runs now
 function core.currentTask() end

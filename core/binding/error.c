@@ -1,0 +1,108 @@
+/* error.c: see error.h. */
+#include "binding/error.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static const char meta_key; /* registry: the metatable of error objects */
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+  if (!text) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+static void set_integer(lua_State *L, const char *name, int64_t value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* The error is copied into Lua in a protected call, so that it is freed even when memory runs out. */
+static int build(lua_State *L) {
+  const moon_error *err = lua_touserdata(L, 1);
+  lua_createtable(L, 0, 8);
+  set_text(L, "kind", moon_strerror(err->kind));
+  set_text(L, "message", err->message);
+  set_text(L, "reason", err->reason);
+  set_text(L, "cluster", err->cluster);
+  set_text(L, "endpoint", err->endpoint);
+  if (err->http_status) set_integer(L, "status", err->http_status);
+  if (err->attempts) set_integer(L, "attempts", err->attempts);
+  if (err->retry_after_ms >= 0) set_integer(L, "retryAfter", err->retry_after_ms);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+void moon_push_error_object(lua_State *L, moon_error *err) {
+  lua_pushcfunction(L, build);
+  lua_pushlightuserdata(L, err);
+  int status = lua_pcall(L, 1, 1, 0);
+  moon_error_free(err);
+  if (status != LUA_OK) lua_error(L);
+}
+
+int moon_push_error(lua_State *L, moon_error *err) {
+  lua_pushnil(L);
+  moon_push_error_object(L, err);
+  return 2;
+}
+
+/* "production: pods "x" not found (notFound, HTTP 404, 2 attempts)", in one line. */
+static int error_tostring(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "cluster");
+  lua_getfield(L, 1, "message");
+  lua_getfield(L, 1, "kind");
+  lua_getfield(L, 1, "status");
+  lua_getfield(L, 1, "attempts");
+  const char *cluster = lua_tostring(L, 2);
+  const char *message = luaL_tolstring(L, 3, NULL);
+  const char *kind = luaL_tolstring(L, 4, NULL);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  if (cluster && !strstr(message, cluster)) {
+    luaL_addstring(&b, cluster);
+    luaL_addstring(&b, ": ");
+  }
+  for (const char *p = message; *p; p++) luaL_addchar(&b, *p == '\n' || *p == '\r' ? ' ' : *p);
+  luaL_addstring(&b, " (");
+  luaL_addstring(&b, kind);
+  if (lua_isinteger(L, 5)) {
+    lua_pushfstring(L, ", HTTP %d", (int)lua_tointeger(L, 5));
+    luaL_addvalue(&b);
+  }
+  if (lua_tointeger(L, 6) > 1) {
+    lua_pushfstring(L, ", %d attempts", (int)lua_tointeger(L, 6));
+    luaL_addvalue(&b);
+  }
+  luaL_addchar(&b, ')');
+  luaL_pushresult(&b);
+  return 1;
+}
+
+static int core_new_error(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  if (lua_getfield(L, 1, "kind") != LUA_TSTRING) return luaL_error(L, "an error object needs a kind");
+  if (lua_getfield(L, 1, "message") != LUA_TSTRING) return luaL_error(L, "an error object needs a message");
+  lua_settop(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+int moon_error_open(lua_State *L) {
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, error_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "moonpool.Error");
+  lua_setfield(L, -2, "__name");
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
+  lua_setfield(L, -2, "errorMeta");
+  lua_pushcfunction(L, core_new_error);
+  lua_setfield(L, -2, "newError");
+  return 0;
+}

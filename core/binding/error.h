@@ -1,0 +1,17 @@
+/* error.h: errors of the core as Lua values: tables with fields (see moonpool.Error in lua/meta/core.lua) and a
+ * metatable whose __tostring gives one line. Lua thread only; may raise for lack of memory only. */
+#ifndef MOON_BINDING_ERROR_H
+#define MOON_BINDING_ERROR_H
+
+#include <lua.h>
+
+#include "base/error.h"
+
+/* Pushes the error object. Takes over err. */
+void moon_push_error_object(lua_State *L, moon_error *err);
+/* Pushes nil and the error object; returns 2, so that a function can end with it. Takes over err. */
+int moon_push_error(lua_State *L, moon_error *err);
+/* Adds errorMeta and newError to the table on top. */
+int moon_error_open(lua_State *L);
+
+#endif

@@ -1,0 +1,63 @@
+/* module.c: see module.h. The Lua sources come from the table of embedded.h; their chunk names ("@moonpool/client.lua")
+ * are what tracebacks show. */
+#include "binding/module.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <string.h>
+
+#include "binding/embedded.h"
+#include "binding/error.h"
+#include "binding/log.h"
+#include "binding/scheduler.h"
+#include "moonpool.h"
+
+/* Loads a module that is built in and calls it, as the loader of a file would. Upvalue: its place in the table. */
+static int load_embedded(lua_State *L) {
+  const moon_embedded_module *module = lua_touserdata(L, lua_upvalueindex(1));
+  lua_pushfstring(L, "@%s.lua", luaL_gsub(L, module->name, ".", "/"));
+  if (luaL_loadbufferx(L, (const char *)module->source, module->size, lua_tostring(L, -1), "t") != LUA_OK)
+    return lua_error(L);
+  lua_pushstring(L, module->name);
+  lua_pushliteral(L, ":moonpool:");
+  lua_call(L, 2, 1);
+  return 1;
+}
+
+void moon_modules_preload(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (const moon_embedded_module *module = moon_embedded_modules; module->name; module++) {
+    if (strcmp(module->name, "moonpool") == 0) continue; /* luaopen_moonpool loads it */
+    lua_pushlightuserdata(L, (void *)module);
+    lua_pushcclosure(L, load_embedded, 1);
+    lua_setfield(L, -2, module->name);
+  }
+  lua_pushcfunction(L, luaopen_moonpool_core);
+  lua_setfield(L, -2, "moonpool.core");
+  lua_pop(L, 1);
+}
+
+int luaopen_moonpool_core(lua_State *L) {
+  luaL_checkversion(L);
+  moon_runtime_of(L);
+  lua_createtable(L, 0, 32);
+  lua_pushstring(L, moon_version());
+  lua_setfield(L, -2, "version");
+  moon_error_open(L);
+  moon_coroutine_open(L);
+  moon_scheduler_open(L);
+  moon_log_open(L);
+  return 1;
+}
+
+int luaopen_moonpool(lua_State *L) {
+  moon_modules_preload(L);
+  for (const moon_embedded_module *module = moon_embedded_modules; module->name; module++) {
+    if (strcmp(module->name, "moonpool") != 0) continue;
+    lua_pushlightuserdata(L, (void *)module);
+    lua_pushcclosure(L, load_embedded, 1);
+    lua_call(L, 0, 1);
+    return 1;
+  }
+  return luaL_error(L, "the module 'moonpool' is not built in");
+}

@@ -1,0 +1,246 @@
+/* runtime.c: the loop of the Lua thread, what other threads send to it, its timers, and waits (see runtime.h).
+ *
+ * One turn of the loop: run what other threads finished, fire timers, resume the tasks that can go on, then let libuv
+ * look for I/O, sleeping only when nothing is left to do. Lua runs in the first three steps only, never inside libuv,
+ * so a turn may be nested in another at any depth: a wait that cannot suspend its coroutine turns the loop itself.
+ *
+ * Posting costs a lock; the wake-up is sent only to a loop that sleeps, so a busy Lua thread takes a whole batch for
+ * free. The runtime dies with its universe, as the last of its userdata (it was made first); operations in flight keep
+ * its memory by reference. */
+#include "binding/runtime.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "binding/error.h"
+#include "binding/scheduler.h"
+
+static const char registry_key;
+
+/* The loop has nothing to do for these: being woken is all there is to it. */
+static void on_wake(uv_async_t *async) {
+  (void)async;
+}
+
+static void on_timer(uv_timer_t *timer) {
+  (void)timer;
+}
+
+static moon_runtime *runtime_new(lua_State *main) {
+  moon_runtime *runtime = moon_zalloc(sizeof *runtime);
+  atomic_init(&runtime->refs, 1);
+  runtime->main = main;
+  pthread_mutex_init(&runtime->lock, NULL);
+  moon_list_init(&runtime->queue);
+  moon_list_init(&runtime->taken);
+  moon_list_init(&runtime->tasks);
+  moon_list_init(&runtime->ready);
+  moon_list_init(&runtime->unjoined);
+  moon_list_init(&runtime->idle_waits);
+  uv_loop_init(&runtime->loop);
+  uv_async_init(&runtime->loop, &runtime->wake, on_wake);
+  uv_timer_init(&runtime->loop, &runtime->timer);
+  return runtime;
+}
+
+moon_runtime *moon_runtime_retain(moon_runtime *runtime) {
+  atomic_fetch_add(&runtime->refs, 1);
+  return runtime;
+}
+
+void moon_runtime_release(moon_runtime *runtime) {
+  if (atomic_fetch_sub(&runtime->refs, 1) != 1) return;
+  pthread_mutex_destroy(&runtime->lock);
+  free(runtime);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg) {
+  (void)arg;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+/* The universe is being closed: no Lua runs any more. */
+static int runtime_gc(lua_State *L) {
+  moon_runtime **box = lua_touserdata(L, 1);
+  moon_runtime *runtime = *box;
+  *box = NULL;
+  if (!runtime) return 0;
+  pthread_mutex_lock(&runtime->lock);
+  runtime->closed = true;
+  runtime->asleep = false;
+  moon_list_append_all(&runtime->taken, &runtime->queue);
+  pthread_mutex_unlock(&runtime->lock);
+  for (moon_list *node; (node = moon_list_pop_front(&runtime->taken));) {
+    moon_completion *completion = MOON_ENTRY(node, moon_completion, node);
+    completion->run(completion, NULL);
+  }
+  uv_walk(&runtime->loop, close_handle, NULL);
+  uv_run(&runtime->loop, UV_RUN_DEFAULT);
+  uv_loop_close(&runtime->loop);
+  moon_timers_free(&runtime->timers);
+  moon_runtime_release(runtime);
+  return 0;
+}
+
+moon_runtime *moon_runtime_of(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  moon_runtime **box = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (box) return *box;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, runtime_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+  *box = runtime_new(main);
+  return *box;
+}
+
+uv_loop_t *moon_runtime_loop(moon_runtime *runtime) {
+  runtime->loop_used = true;
+  return &runtime->loop;
+}
+
+void moon_runtime_post(moon_runtime *runtime, moon_completion *completion) {
+  pthread_mutex_lock(&runtime->lock);
+  bool closed = runtime->closed;
+  if (!closed) {
+    moon_list_push_back(&runtime->queue, &completion->node);
+    /* Under the lock, so that the handle cannot be closed meanwhile. */
+    if (runtime->asleep) uv_async_send(&runtime->wake);
+    runtime->asleep = false;
+  }
+  pthread_mutex_unlock(&runtime->lock);
+  if (closed) completion->run(completion, NULL);
+}
+
+void moon_runtime_set_timer(moon_runtime *runtime, moon_timer *timer, int64_t due_ms) {
+  moon_timers_set(&runtime->timers, timer, due_ms);
+}
+
+void moon_runtime_stop_timer(moon_runtime *runtime, moon_timer *timer) {
+  moon_timers_stop(&runtime->timers, timer);
+}
+
+void moon_runtime_hold(moon_runtime *runtime, int delta) {
+  runtime->holds += delta;
+}
+
+bool moon_runtime_is_idle(const moon_runtime *runtime) {
+  return runtime->task_count == runtime->idle_waiting && runtime->holds == 0;
+}
+
+/* --- turns of the loop --- */
+
+/* One by one off a list of the runtime's, so that a nested turn goes on where this one is. */
+static void run_completions(moon_runtime *runtime, lua_State *L) {
+  pthread_mutex_lock(&runtime->lock);
+  moon_list_append_all(&runtime->taken, &runtime->queue);
+  pthread_mutex_unlock(&runtime->lock);
+  int top = lua_gettop(L);
+  for (moon_list *node; (node = moon_list_pop_front(&runtime->taken));) {
+    moon_completion *completion = MOON_ENTRY(node, moon_completion, node);
+    completion->run(completion, L);
+    lua_settop(L, top);
+  }
+}
+
+static void wake_idle_waits(moon_runtime *runtime) {
+  if (moon_list_empty(&runtime->idle_waits) || !moon_runtime_is_idle(runtime)) return;
+  for (moon_list *node; (node = moon_list_pop_front(&runtime->idle_waits));)
+    moon_wait_ready(runtime, MOON_ENTRY(node, moon_wait, node));
+}
+
+static void look_for_io(moon_runtime *runtime, bool may_sleep) {
+  pthread_mutex_lock(&runtime->lock);
+  bool sleeps = may_sleep && moon_list_empty(&runtime->queue);
+  runtime->asleep = sleeps;
+  pthread_mutex_unlock(&runtime->lock);
+  if (!sleeps) {
+    if (runtime->loop_used) uv_run(&runtime->loop, UV_RUN_NOWAIT);
+    return;
+  }
+  int64_t due_ms = moon_timers_next_ms(&runtime->timers);
+  if (due_ms < 0) {
+    uv_timer_stop(&runtime->timer);
+  } else {
+    int64_t delay_ms = due_ms - moon_clock_now_ms();
+    uv_update_time(&runtime->loop);
+    uv_timer_start(&runtime->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+  }
+  uv_run(&runtime->loop, UV_RUN_ONCE);
+  pthread_mutex_lock(&runtime->lock);
+  runtime->asleep = false;
+  pthread_mutex_unlock(&runtime->lock);
+}
+
+bool moon_runtime_drive(moon_runtime *runtime, lua_State *L, bool (*over)(void *ctx), void *ctx) {
+  runtime->depth++;
+  lua_checkstack(L, LUA_MINSTACK);
+  while (!runtime->stopping) {
+    run_completions(runtime, L);
+    moon_timers_run(&runtime->timers, moon_clock_now_ms());
+    if (runtime->depth <= MOON_NESTING_LIMIT) moon_scheduler_run_ready(runtime, L);
+    wake_idle_waits(runtime);
+    if (runtime->stopping || over(ctx)) break;
+    bool busy = !moon_list_empty(&runtime->ready) && runtime->depth <= MOON_NESTING_LIMIT;
+    look_for_io(runtime, !busy);
+  }
+  runtime->depth--;
+  return !runtime->stopping;
+}
+
+/* --- waits --- */
+
+/* A wait in place is over when it is ready, or when the task that it blocks has been cancelled. */
+typedef struct blocked {
+  moon_runtime *runtime;
+  const moon_wait *wait;
+  const moon_script_task *task;
+} blocked;
+
+static bool blocked_over(void *ctx) {
+  const blocked *self = ctx;
+  return self->wait->ready || (self->task && self->task->cancel_requested);
+}
+
+static int raise_stopped(lua_State *L, const char *why) {
+  moon_push_error_object(L, moon_error_new(MOON_CANCELLED, "%s", why));
+  return lua_error(L);
+}
+
+int moon_runtime_wait(lua_State *L, moon_wait *wait, lua_KContext ctx, lua_KFunction k) {
+  moon_runtime *runtime = moon_runtime_of(L);
+  moon_script_task *task = runtime->current;
+  if (task && task->cancel_requested) return raise_stopped(L, "the task was cancelled");
+  if (wait->ready) return k(L, LUA_OK, ctx);
+  if (moon_coroutine_can_suspend(runtime, L)) {
+    wait->task = task;
+    task->wait = wait;
+    task->innermost = L;
+    lua_pushlightuserdata(L, (void *)&moon_wait_sentinel);
+    return lua_yieldk(L, 1, ctx, k);
+  }
+  blocked self = {runtime, wait, task};
+  if (!moon_runtime_drive(runtime, L, blocked_over, &self)) return raise_stopped(L, "interrupted");
+  if (!wait->ready) return raise_stopped(L, "the task was cancelled");
+  return k(L, LUA_OK, ctx);
+}
+
+void moon_wait_ready(moon_runtime *runtime, moon_wait *wait) {
+  if (wait->ready) return;
+  wait->ready = true;
+  moon_script_task *task = wait->task;
+  if (!task) return;
+  wait->task = NULL;
+  task->wait = NULL;
+  moon_list_push_back(&runtime->ready, &task->node);
+  runtime->ready_count++;
+}

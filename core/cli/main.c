@@ -1,0 +1,297 @@
+/* main.c: the program `moonpool`: its command line, and what runs in which order.
+ *
+ * Options mean what they mean to `lua`; -e and -l run in the order given, then the script, as tasks of the runtime;
+ * then the tasks that are left, until all are done. */
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/repl.h"
+#include "cli/run.h"
+#include "moonpool.h"
+
+static const char help_text[] =
+    "usage: moonpool [options] [script [args]]\n"
+    "       moonpool sim [options]      simulated clusters to try scripts on (moonpool sim --help)\n"
+    "       moonpool version\n"
+    "\n"
+    "Runs a Lua script with the module `moonpool` at hand. Without a script: a prompt on a terminal, else the script\n"
+    "comes from standard input.\n"
+    "\n"
+    "  -e CODE              run CODE\n"
+    "  -l MODULE            require MODULE into a global of that name (-l name=MODULE: into `name`)\n"
+    "  -i                   a prompt after the script\n"
+    "  -v, --version        say the version\n"
+    "  -                    the script comes from standard input\n"
+    "  --                   end of options\n"
+    "  --kubeconfig FILE    use FILE where the script names no kubeconfig\n"
+    "  --context NAME       use this context where the script names none\n"
+    "  --log-level LEVEL    debug, info, warn (default), error or off\n"
+    "  --help               this text\n";
+
+static const char *const subcommands[] = {"sim", "version", NULL};
+
+typedef struct options {
+  bool interactive, version, help, code; /* code: there was a -e */
+  const char *context;
+  int script; /* index in argv; argc: none */
+} options;
+
+static int usage(const char *what, const char *argument) {
+  fprintf(stderr, "moonpool: %s '%s'\nTry 'moonpool --help'.\n", what, argument);
+  return EXIT_USAGE;
+}
+
+/* The value of a long option, given as "--name value" or "--name=value"; NULL: it is missing. */
+static const char *long_value(char **argv, int *index, size_t name_len) {
+  const char *argument = argv[*index];
+  if (argument[name_len] == '=') return argument + name_len + 1;
+  return argv[*index + 1] ? argv[++*index] : NULL;
+}
+
+static bool is_option(const char *argument, const char *name) {
+  size_t len = strlen(name);
+  return strncmp(argument, name, len) == 0 && (argument[len] == '\0' || argument[len] == '=');
+}
+
+static int set_kubeconfig(const char *path) {
+  if (access(path, R_OK) != 0) {
+    fprintf(stderr, "moonpool: --kubeconfig: cannot read '%s': ", path);
+    perror(NULL);
+    return EXIT_USAGE;
+  }
+  setenv("KUBECONFIG", path, 1);
+  return EXIT_OK;
+}
+
+static int set_log_level(const char *name) {
+  for (int level = MOON_LOG_DEBUG; level <= MOON_LOG_OFF; level++) {
+    if (strcmp(name, moon_log_level_name((moon_log_level)level)) != 0) continue;
+    moon_log_set_level((moon_log_level)level);
+    return EXIT_OK;
+  }
+  return usage("--log-level wants debug, info, warn, error or off, not", name);
+}
+
+static int parse_long(char **argv, int *index, options *out) {
+  const char *argument = argv[*index];
+  if (strcmp(argument, "--help") == 0) {
+    out->help = true;
+    return EXIT_OK;
+  }
+  if (strcmp(argument, "--version") == 0) {
+    out->version = true;
+    return EXIT_OK;
+  }
+  static const char *const names[] = {"--kubeconfig", "--context", "--log-level"};
+  for (int i = 0; i < 3; i++) {
+    if (!is_option(argument, names[i])) continue;
+    const char *value = long_value(argv, index, strlen(names[i]));
+    if (!value || !*value) return usage("a value is missing after", argument);
+    if (i == 0) return set_kubeconfig(value);
+    if (i == 2) return set_log_level(value);
+    out->context = value;
+    return EXIT_OK;
+  }
+  return usage("unknown option", argument);
+}
+
+/* Checks the options and finds the script; -e and -l run later (run_options). */
+static int parse(int argc, char **argv, options *out) {
+  int i = 1;
+  for (; i < argc; i++) {
+    const char *argument = argv[i];
+    if (argument[0] != '-' || argument[1] == '\0') break;
+    if (strcmp(argument, "--") == 0) {
+      i++;
+      break;
+    }
+    if (argument[1] == '-') {
+      int status = parse_long(argv, &i, out);
+      if (status != EXIT_OK) return status;
+      continue;
+    }
+    switch (argument[1]) {
+    case 'e':
+    case 'l':
+      out->code = out->code || argument[1] == 'e';
+      if (argument[2] == '\0' && !argv[++i]) return usage("a value is missing after", argument);
+      break;
+    case 'i':
+    case 'v':
+      if (argument[2] != '\0') return usage("unknown option", argument);
+      if (argument[1] == 'i') out->interactive = true;
+      out->version = true;
+      break;
+    default:
+      return usage("unknown option", argument);
+    }
+  }
+  out->script = i;
+  return EXIT_OK;
+}
+
+/* The global `arg`, as lua makes it: the script at 0, its arguments above, what came before it below. */
+static void make_arg(lua_State *L, int argc, char **argv, int script) {
+  if (script == argc) script = 0; /* no script: the program's name at 0 */
+  lua_createtable(L, argc, 0);
+  for (int i = 0; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i - script);
+  }
+  lua_setglobal(L, "arg");
+}
+
+/* A function on the stack (or a message, when status is not LUA_OK) is run without arguments. */
+static int run_loaded(lua_State *L, int status) {
+  if (status != LUA_OK) {
+    fprintf(stderr, "moonpool: %s\n", lua_tostring(L, -1));
+    return EXIT_SCRIPT;
+  }
+  int code = run_chunk(L, 0);
+  lua_settop(L, 0);
+  return code;
+}
+
+/* -l [name=]module */
+static int require_module(lua_State *L) {
+  const char *text = lua_tostring(L, lua_upvalueindex(1));
+  const char *equals = strchr(text, '=');
+  lua_getglobal(L, "require");
+  lua_pushstring(L, equals ? equals + 1 : text);
+  lua_call(L, 1, 1);
+  lua_pushlstring(L, text, equals ? (size_t)(equals - text) : strcspn(text, "-"));
+  lua_insert(L, -2);
+  lua_pushglobaltable(L);
+  lua_insert(L, -3);
+  lua_rawset(L, -3);
+  return 0;
+}
+
+static int run_options(lua_State *L, char **argv, int end) {
+  for (int i = 1; i < end; i++) {
+    const char *argument = argv[i];
+    if (argument[1] == '-') {
+      if (argument[2] && !strchr(argument, '=') && strcmp(argument, "--help") != 0 &&
+          strcmp(argument, "--version") != 0)
+        i++; /* its value */
+      continue;
+    }
+    if (argument[1] != 'e' && argument[1] != 'l') continue;
+    const char *text = argument[2] ? argument + 2 : argv[++i];
+    int status = LUA_OK;
+    if (argument[1] == 'e') {
+      status = luaL_loadbuffer(L, text, strlen(text), "=(command line)");
+    } else {
+      lua_pushstring(L, text);
+      lua_pushcclosure(L, require_module, 1);
+    }
+    int code = run_loaded(L, status);
+    if (code != EXIT_OK) return code;
+  }
+  return EXIT_OK;
+}
+
+static bool is_subcommand(const char *name) {
+  for (int i = 0; subcommands[i]; i++)
+    if (strcmp(name, subcommands[i]) == 0) return true;
+  return false;
+}
+
+/* The subcommands are Lua: moonpool.cli gives a function, which returns the exit code. */
+static int run_subcommand(lua_State *L, const char *name, int nargs, char **args) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "moonpool.cli");
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    fprintf(stderr, "moonpool: %s\n", lua_tostring(L, -1));
+    return EXIT_SCRIPT;
+  }
+  lua_getfield(L, -1, name);
+  luaL_checkstack(L, nargs, "too many arguments");
+  for (int i = 0; i < nargs; i++) lua_pushstring(L, args[i]);
+  int code = run_chunk(L, nargs);
+  if (code == EXIT_OK && lua_isinteger(L, -1)) code = (int)lua_tointeger(L, -1);
+  return code;
+}
+
+static int run_script(lua_State *L, const char *name, int nargs, char **args) {
+  bool is_stdin = strcmp(name, "-") == 0;
+  int status = luaL_loadfile(L, is_stdin ? NULL : name);
+  if (status == LUA_ERRFILE) {
+    fprintf(stderr, "moonpool: %s", lua_tostring(L, -1));
+    if (!strpbrk(name, "./")) fprintf(stderr, ", and there is no subcommand of that name (there are: sim, version)");
+    fprintf(stderr, "\n");
+    return EXIT_USAGE;
+  }
+  if (status != LUA_OK) return run_loaded(L, status);
+  luaL_checkstack(L, nargs, "too many arguments");
+  for (int i = 0; i < nargs; i++) lua_pushstring(L, args[i]);
+  return run_chunk(L, nargs);
+}
+
+static int run_all(lua_State *L, int argc, char **argv, const options *chosen) {
+  int script = chosen->script;
+  int code = run_options(L, argv, script);
+  if (code != EXIT_OK) return code;
+  if (script < argc) {
+    bool subcommand = is_subcommand(argv[script]);
+    code = (subcommand ? run_subcommand : run_script)(L, argv[script], argc - script - 1, argv + script + 1);
+    lua_settop(L, 0);
+  } else if (!chosen->interactive && !chosen->version && !chosen->code) {
+    if (isatty(STDIN_FILENO)) return repl_run(L);
+    code = run_script(L, "-", 0, NULL);
+  }
+  if (chosen->interactive) return repl_run(L);
+  return code == EXIT_OK ? run_rest(L) : code;
+}
+
+typedef struct start {
+  int argc;
+  char **argv;
+  const options *chosen;
+  int code;
+} start;
+
+static int protected_main(lua_State *L) {
+  start *self = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  run_open(L);
+  make_arg(L, self->argc, self->argv, self->chosen->script);
+  if (self->chosen->context) {
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, "moonpool.core");
+    lua_pushstring(L, self->chosen->context);
+    lua_setfield(L, -2, "defaultContext");
+    lua_settop(L, 0);
+  }
+  self->code = run_all(L, self->argc, self->argv, self->chosen);
+  run_end(L);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  options chosen = {0};
+  int code = parse(argc, argv, &chosen);
+  if (code != EXIT_OK) return code;
+  if (chosen.help) {
+    fputs(help_text, stdout);
+    return EXIT_OK;
+  }
+  if (chosen.version) printf("moonpool %s (%s)\n", moon_version(), LUA_RELEASE);
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    fputs("moonpool: out of memory\n", stderr);
+    return EXIT_SCRIPT;
+  }
+  start self = {argc, argv, &chosen, EXIT_SCRIPT};
+  lua_pushcfunction(L, protected_main);
+  lua_pushlightuserdata(L, &self);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) fprintf(stderr, "moonpool: %s\n", luaL_tolstring(L, -1, NULL));
+  lua_close(L);
+  return self.code;
+}

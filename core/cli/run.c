@@ -1,0 +1,157 @@
+/* run.c: see run.h. The signal handler stops the code that runs (moon_runtime_stop); everything else about an
+ * interruption happens here, once the loop has handed control back. */
+#include "cli/run.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "binding/module.h"
+#include "binding/scheduler.h"
+
+/* How many waiting tasks an interruption tells about. */
+enum { TOLD_TASKS = 10 };
+
+static moon_runtime *interrupted_runtime;
+static pthread_t lua_thread;
+static volatile sig_atomic_t interrupted_by; /* the signal; 0: none */
+
+/* A second signal ends the program at once. */
+static void on_interrupt(int signal_number) {
+  if (!pthread_equal(pthread_self(), lua_thread)) {
+    pthread_kill(lua_thread, signal_number);
+    return;
+  }
+  if (interrupted_by) _exit(128 + signal_number);
+  interrupted_by = signal_number;
+  moon_runtime_stop(interrupted_runtime);
+}
+
+/* Whoever reads our output is gone: end as any program does. A peer that closed its socket is no reason. */
+static void on_broken_pipe(int signal_number) {
+  struct pollfd out = {.fd = STDOUT_FILENO};
+  if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR)) _exit(128 + signal_number);
+}
+
+static void handle(int signal_number, void (*handler)(int)) {
+  struct sigaction action = {.sa_handler = handler};
+  sigaction(signal_number, &action, NULL);
+}
+
+static void catch_signals(lua_State *L) {
+  interrupted_runtime = moon_runtime_of(L);
+  lua_thread = pthread_self();
+  interrupted_by = 0;
+  handle(SIGINT, on_interrupt);
+  handle(SIGTERM, on_interrupt);
+}
+
+static void leave_signals(void) {
+  handle(SIGINT, SIG_DFL);
+  handle(SIGTERM, SIG_DFL);
+}
+
+static int told;
+
+static void tell_where(lua_State *L, moon_script_task *task) {
+  if (++told > TOLD_TASKS) return;
+  lua_State *co = task->innermost ? task->innermost : task->co;
+  bool ran = lua_status(task->co) > LUA_YIELD;
+  const char *text = ran ? luaL_tolstring(task->co, -1, NULL) : NULL;
+  if (ran)
+    luaL_traceback(L, co, text, 0);
+  else
+    luaL_traceback(L, co, "interrupted a task that was waiting", 0);
+  fprintf(stderr, "moonpool: %s\n", lua_tostring(L, -1));
+  lua_pop(L, 1);
+  if (ran) lua_pop(task->co, 1);
+}
+
+static int after_interruption(lua_State *L) {
+  moon_runtime *runtime = moon_runtime_of(L);
+  int signal_number = interrupted_by;
+  moon_runtime_resume_after_stop(runtime);
+  told = 0;
+  moon_scheduler_cancel_all(runtime, L, tell_where);
+  if (told > TOLD_TASKS) fprintf(stderr, "moonpool: ... and %d more tasks\n", told - TOLD_TASKS);
+  leave_signals();
+  return 128 + signal_number;
+}
+
+static bool task_over(void *ctx) {
+  return ((const moon_script_task *)ctx)->state != MOON_TASK_RUNNING;
+}
+
+int run_chunk(lua_State *L, int nargs) {
+  moon_runtime *runtime = moon_runtime_of(L);
+  catch_signals(L);
+  moon_runtime_spawn(L, nargs);
+  moon_script_task *task = moon_script_task_at(L, -1);
+  if (!moon_runtime_drive(runtime, L, task_over, task)) {
+    lua_pop(L, 1);
+    return after_interruption(L);
+  }
+  leave_signals();
+  if (task->state != MOON_TASK_DONE) {
+    fprintf(stderr, "moonpool: %s\n", task->traceback ? task->traceback : "the script was cancelled");
+    moon_script_task_join(task);
+    lua_pop(L, 1);
+    return EXIT_SCRIPT;
+  }
+  int handle_index = lua_gettop(L);
+  luaL_checkstack(L, task->nresults, "too many results");
+  lua_xmove(task->co, L, task->nresults);
+  task->nresults = 0;
+  lua_remove(L, handle_index);
+  return EXIT_OK;
+}
+
+static bool all_over(void *ctx) {
+  return moon_runtime_is_idle(ctx);
+}
+
+int run_rest(lua_State *L) {
+  moon_runtime *runtime = moon_runtime_of(L);
+  catch_signals(L);
+  if (!moon_runtime_drive(runtime, L, all_over, runtime)) return after_interruption(L);
+  leave_signals();
+  lua_gc(L, LUA_GCCOLLECT); /* failed tasks that nobody can join any more report themselves */
+  moon_scheduler_report_unjoined(runtime);
+  return runtime->failed_unjoined > 0 ? EXIT_SCRIPT : EXIT_OK;
+}
+
+void run_end(lua_State *L) {
+  moon_runtime *runtime = moon_runtime_of(L);
+  moon_scheduler_cancel_all(runtime, L, NULL);
+  moon_scheduler_report_unjoined(runtime);
+}
+
+/* os.exit([code]): ends the other tasks, closes the universe (connections, threads), then the process. */
+static int os_exit(lua_State *L) {
+  int code = lua_isboolean(L, 1) ? (lua_toboolean(L, 1) ? EXIT_OK : EXIT_SCRIPT) : (int)luaL_optinteger(L, 1, EXIT_OK);
+  run_end(L);
+  leave_signals();
+  lua_close(L);
+  exit(code);
+}
+
+void run_open(lua_State *L) {
+  luaL_openlibs(L);
+  handle(SIGPIPE, on_broken_pipe);
+  luaL_requiref(L, "moonpool.core", luaopen_moonpool_core, 0);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_moonpool);
+  lua_setfield(L, -2, "moonpool");
+  moon_modules_preload(L);
+  lua_getglobal(L, "os");
+  lua_pushcfunction(L, os_exit);
+  lua_setfield(L, -2, "exit");
+  lua_pop(L, 3);
+}
