@@ -1,0 +1,168 @@
+-- client.lua: KubernetesClient: one cluster, its API groups as fields, over a pool of connections.
+--
+-- `client.core`, `client.apps`, ... are API objects (api.lua) made on first use; `client["example.com"]` and
+-- `client["example.com/v1"]` any other group; `client.resources` finds kinds by their everyday names.
+local core = require "moonpool.core"
+local api = require "moonpool.api"
+local check = require "moonpool.check"
+local kinds = require "moonpool.kinds"
+local log = require "moonpool.log"
+local pool = require "moonpool.pool"
+local request = require "moonpool.request"
+
+local client = {}
+
+---@class moonpool.ClientOptions
+---@field kubeConfigPath string? only this file; default: $KUBECONFIG, ~/.kube/config, in-cluster
+---@field kubeConfig moonpool.KubeConfig? instead of a path
+---@field context string? default: the current context
+---@field enableConnectionPooling boolean? default true; false: a connection per call
+---@field connectionPoolConfig moonpool.PoolOptions?
+---@field logger moonpool.Logger? gets what the runtime would log to standard error
+local known = { kubeConfigPath = "string", kubeConfig = "any", context = "string", enableConnectionPooling = "boolean",
+  connectionPoolConfig = "table", logger = "any" }
+
+---@class moonpool.KubernetesClient
+---@field core table<string, fun(...): any, moonpool.Error?>
+---@field apps table<string, fun(...): any, moonpool.Error?>
+---@field batch table<string, fun(...): any, moonpool.Error?>
+---@field resources table<string, moonpool.Resource>
+---@field custom table<string, fun(...): any, moonpool.Error?> client-node's CustomObjectsApi
+local Client = { __name = "moonpool.KubernetesClient" }
+local methods = {}
+
+-- What a client keeps; its own fields are only what scripts see.
+---@type table<moonpool.KubernetesClient, { open: moonpool.OpenPool, logger: moonpool.Logger? }>
+local state = setmetatable({}, { __mode = "k" })
+
+local function loadKubeConfig(options)
+  if options.kubeConfig ~= nil then
+    if not pool.isKubeConfig(options.kubeConfig) then
+      check.misuse("KubernetesClient: option kubeConfig: expected a moonpool.KubeConfig, got %s",
+        check.describe(options.kubeConfig))
+    elseif options.kubeConfigPath then
+      check.misuse("KubernetesClient: kubeConfig and kubeConfigPath exclude each other")
+    end
+    return options.kubeConfig
+  end
+  local kubeConfig = core.KubeConfig()
+  local ok, err
+  if options.kubeConfigPath then
+    ok, err = kubeConfig:loadFromFile(options.kubeConfigPath)
+  else
+    ok, err = kubeConfig:loadFromDefault()
+  end
+  if not ok then return nil, err end
+  return kubeConfig
+end
+
+--- Makes a client. Reads the kubeconfig and starts the pool's warm-up; waits for no network.
+---@param options moonpool.ClientOptions?
+---@return moonpool.KubernetesClient?, moonpool.Error?
+function client.KubernetesClient(options)
+  options = options or {}
+  check.options("KubernetesClient", options, known)
+  if options.logger ~= nil then log.checkLogger("KubernetesClient: option logger", options.logger) end
+  local kubeConfig, err = loadKubeConfig(options)
+  if not kubeConfig then return nil, err end
+  if options.logger then log.attach(options.logger) end
+  local opened
+  opened, err = pool.open("KubernetesClient", nil, kubeConfig, options.context, options.connectionPoolConfig,
+    options.enableConnectionPooling ~= false)
+  if not opened then
+    if options.logger then log.detach(options.logger) end
+    return nil, err
+  end
+  local self = setmetatable({}, Client)
+  state[self] = { open = opened, logger = options.logger }
+  return self
+end
+
+--- Statistics of the pool; see ConnectionPool:getStats.
+---@return table
+function methods:getPoolStats() return state[self].open.handle:getStats() end
+
+--- Facts: name, context, cluster, namespace (the context's), server, user.
+---@return table
+function methods:info() return state[self].open.handle:info() end
+
+--- Events of the pool; see ConnectionPool:on.
+---@param event string
+---@param handler fun(...)
+---@return moonpool.Subscription
+function methods:on(event, handler) return state[self].open.emitter:on(event, handler) end
+
+---@param event string
+---@param handler fun(...)
+---@return moonpool.Subscription
+function methods:once(event, handler) return state[self].open.emitter:once(event, handler) end
+
+---@param subscription moonpool.Subscription
+---@return boolean
+function methods:off(subscription) return state[self].open.emitter:off(subscription) end
+
+--- Any request: `client:request { path = "/version" }`. Fields: method (default "GET"), path, query, body (a table or its
+--- text), contentType, accept, and the options that every call takes. Waits.
+---@param fields table
+---@return any body nil on failure
+---@return moonpool.Error? err
+---@return { status: integer, headers: table<string, string> }? answer
+function methods:request(fields)
+  return state[self].open.session:call(request.raw(fields))
+end
+
+--- Closes the pool: calls under way get "closed", leases have 5 s to come back. Waits until it is drained. Twice is fine.
+function methods:dispose()
+  local mine = state[self]
+  mine.open.handle:dispose()
+  if mine.logger then
+    log.detach(mine.logger)
+    mine.logger = nil
+  end
+end
+Client.__close = methods.dispose
+
+-- A client that nobody can reach any more: its pool closes itself when it is collected; its logger must be let go here.
+function Client:__gc()
+  local mine = state[self]
+  if mine and mine.logger then log.detach(mine.logger) end
+end
+
+function Client:__tostring()
+  local info = state[self].open.session.info
+  return ("moonpool.KubernetesClient (%s, %s%s)"):format(info.name, info.server,
+    state[self].open.handle:isDisposed() and ", disposed" or "")
+end
+
+local function makeField(self, name)
+  local session = state[self].open.session
+  local group = kinds.byAlias[name]
+  if group then return api.new(api.class(group.class .. "Api"), session) end
+  if name == "resources" then return require("moonpool.resources").new(session) end
+  if name == "custom" then return require("moonpool.custom").new(session) end
+  local groupName, version = name:match("^([^/]+%.[^/]+)/?(.*)$")
+  if groupName then return api.new(api.classOfGroup(groupName, version ~= "" and version or nil), session) end
+end
+
+function Client.__index(self, name)
+  local method = methods[name]
+  if method then return method end
+  if type(name) ~= "string" or name:find("^_") then return nil end
+  local field = makeField(self, name)
+  if not field then
+    local names = check.keys(methods)
+    for alias in pairs(kinds.byAlias) do names[#names + 1] = alias end
+    names[#names + 1], names[#names + 2] = "resources", "custom"
+    local near = check.nearest(name, names)
+    check.misuse('KubernetesClient has no field "%s"%s; other API groups go by their full name, as in client["example.com"]',
+      name, near and ('; did you mean "%s"?'):format(near) or "")
+  end
+  rawset(self, name, field)
+  return field
+end
+
+function Client.__newindex(_, name)
+  check.misuse('KubernetesClient: the field "%s" cannot be set', tostring(name))
+end
+
+return client

@@ -1,0 +1,99 @@
+-- concurrency.lua: doing many things at once with the scheduler's tasks: a bounded map, a repeating timer.
+local core = require "moonpool.core"
+local check = require "moonpool.check"
+
+local concurrency = {}
+
+local mapOptions = { concurrency = "positive" }
+
+--- Calls fn(item, index) for every item of a list, at most `concurrency` (default 16) at a time. Waits for all.
+---
+--- Results stand in the order of the list; `results.n` is its length. Where fn returned nil and something, that something
+--- is in `errors` under the same index; `errors` is nil when there was none. When fn raises, no further item is begun, the
+--- tasks under way are cancelled, and the first error is raised again.
+---@generic T, R
+---@param list T[]
+---@param fn fun(item: T, index: integer): R?, any
+---@param options { concurrency: integer? }?
+---@return R[] results
+---@return table<integer, any>? errors
+function concurrency.map(list, fn, options)
+  check.value("map: argument 1 (list)", list, "table")
+  check.value("map: argument 2 (fn)", fn, "function")
+  options = options or {}
+  check.options("map", options, mapOptions)
+
+  local results, errors, raised = { n = #list }, nil, nil
+  local nextIndex = 1
+  local function work()
+    while not raised and nextIndex <= #list do
+      local index = nextIndex
+      nextIndex = index + 1
+      local ok, value, problem = pcall(fn, list[index], index)
+      if not ok then
+        raised = raised or { value }
+      elseif value ~= nil then
+        results[index] = value
+      elseif problem ~= nil then
+        errors = errors or {}
+        errors[index] = problem
+      end
+    end
+  end
+
+  local tasks = {}
+  -- Ending the caller ends its workers too.
+  local _ <close> = setmetatable({}, { __close = function()
+    for _, task in ipairs(tasks) do task:cancel() end
+  end })
+  for i = 1, math.min(options.concurrency or 16, #list) do tasks[i] = core.spawn(work) end
+  for _, task in ipairs(tasks) do
+    if raised then break end
+    task:join()
+  end
+  if raised then error(raised[1], 0) end
+  return results, errors
+end
+
+---@class moonpool.Timer
+---@field stop fun(self): boolean no further call; false when it was stopped already
+local Timer = { __name = "moonpool.Timer" }
+Timer.__index = Timer
+
+function Timer:stop()
+  if self.stopped then return false end
+  self.stopped = true
+  -- A call under way is left to finish; a task that only sleeps would keep the program alive for nothing.
+  if self.sleeping then self.task:cancel() end
+  return true
+end
+Timer.__close = Timer.stop
+
+--- Calls fn every `ms` milliseconds in a task of its own, for the first time after `ms`, until the timer is stopped. Calls
+--- never overlap: a call that takes longer makes the next ones due in between fall out. An error in fn is logged.
+---@param ms integer
+---@param fn fun()
+---@return moonpool.Timer
+function concurrency.every(ms, fn)
+  check.value("every: argument 1 (ms)", ms, "positive")
+  check.value("every: argument 2 (fn)", fn, "function")
+  local timer = setmetatable({ stopped = false, sleeping = false }, Timer)
+  timer.task = core.spawn(function()
+    local due = core.now() + ms
+    while not timer.stopped do
+      timer.sleeping = true
+      core.sleep(math.max(0, due - core.now()))
+      timer.sleeping = false
+      if timer.stopped then return end
+      local ok, problem = xpcall(fn, debug.traceback)
+      if not ok then
+        require("moonpool.log").error(("every(%d): the function raised an error: %s"):format(ms, tostring(problem)))
+      end
+      due = due + ms
+      if due < core.now() then due = due + (core.now() - due) // ms * ms + ms end
+    end
+  end)
+  return timer
+end
+
+return concurrency

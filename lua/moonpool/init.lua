@@ -1,0 +1,50 @@
+-- init.lua: the module table that `require "moonpool"` returns. What a script may use stands here; the work is elsewhere.
+local core = require "moonpool.core"
+local api = require "moonpool.api"
+local client = require "moonpool.client"
+local concurrency = require "moonpool.concurrency"
+local kinds = require "moonpool.kinds"
+local log = require "moonpool.log"
+local pool = require "moonpool.pool"
+
+---@class moonpool
+---@field CoreV1Api moonpool.ApiClass
+---@field AppsV1Api moonpool.ApiClass
+---@field BatchV1Api moonpool.ApiClass
+local moonpool = {
+  version = core.version, ---@type string
+  KubernetesClient = client.KubernetesClient,
+  ConnectionPool = pool.ConnectionPool,
+  --- An empty kubeconfig: loadFromFile(path), loadFromString(text), loadFromDefault(), loadFromCluster(),
+  --- setCurrentContext(name), getCurrentContext(), getContexts(), getClusters(), getUsers(), makeApiClient(class).
+  KubeConfig = core.KubeConfig,
+
+  --- decode(text) -> value | nil, err; encode(value, { indent = n }?) -> text | nil, err. Loses nothing: 64-bit integers, [] and
+  --- {}, null in lists.
+  json = core.json,
+  yaml = core.yaml,
+  --- JSON's null, only needed where leaving a field out would mean something else.
+  null = core.null,
+  --- Marks a table as a list, so that it is written as [] when it is empty; returns it.
+  array = core.json.array,
+  log = log,
+
+  spawn = core.spawn,
+  sleep = core.sleep,
+  every = concurrency.every,
+  map = concurrency.map,
+  --- Delivers what is ready (events, tasks, timers), for at most this many ms.
+  poll = core.poll,
+  --- Runs until no task and no timer is left.
+  run = core.run,
+}
+
+for _, group in ipairs(kinds.groups) do
+  local name = group.class .. group.version:gsub("^v", "V") .. "Api"
+  moonpool[name] = api.class(name)
+end
+
+-- Other versions on demand: moonpool.BatchV1beta1Api, moonpool.AppsApi (the best version that the cluster serves).
+return setmetatable(moonpool, { __index = function(_, name)
+  return type(name) == "string" and api.class(name) or nil
+end })

@@ -1,0 +1,83 @@
+-- lines.lua: a streaming answer as lines: the logs of a pod that is followed, the events of a watch.
+local lines = {}
+
+---@class moonpool.Lines  Iterates when called; closing it (also by `<close>`) ends the stream.
+---@field stream moonpool.core.Stream
+---@field pieces string[] what came of the line under way
+---@field ready string[] complete lines, not handed out yet
+---@field first integer
+---@field over boolean
+local Lines = { __name = "moonpool.Lines" }
+Lines.__index = Lines
+
+function Lines:take(bytes)
+  local from = 1
+  while true do
+    local stop = bytes:find("\n", from, true)
+    if not stop then break end
+    local rest = bytes:sub(from, stop - 1)
+    if #self.pieces > 0 then
+      self.pieces[#self.pieces + 1] = rest
+      rest = table.concat(self.pieces)
+      self.pieces = {}
+    end
+    self.ready[#self.ready + 1] = rest
+    from = stop + 1
+  end
+  if from <= #bytes then self.pieces[#self.pieces + 1] = bytes:sub(from) end
+end
+
+--- The next line without its newline; nil at the end, nil and an error when the stream broke. Waits.
+---@return string?, moonpool.Error?
+function Lines:read()
+  while true do
+    local line = self.ready[self.first]
+    if line then
+      self.first = self.first + 1
+      return line
+    end
+    if self.over then return nil, self.err end
+    self.ready, self.first = {}, 1
+    local bytes, err = self.stream:read()
+    if bytes then
+      self:take(bytes)
+    else
+      self.over, self.err = true, err
+      if #self.pieces > 0 and not err then
+        self.ready, self.pieces = { table.concat(self.pieces) }, {}
+      end
+    end
+  end
+end
+
+--- For `for line in lines`: raises the error object when the stream broke, as io.lines does.
+function Lines:__call()
+  local line, err = self:read()
+  if err then error(err, 0) end
+  return line
+end
+
+function Lines:close()
+  self.over = true
+  self.stream:close()
+end
+Lines.__close = Lines.close
+
+---@param stream moonpool.core.Stream
+---@return moonpool.Lines
+function lines.of(stream)
+  return setmetatable({ stream = stream, pieces = {}, ready = {}, first = 1, over = false }, Lines)
+end
+
+--- Opens a stream and gives its lines: `for line in assert(core.readNamespacedPodLog(name, ns, { follow = true })) do`.
+---@param session moonpool.Session
+---@param request moonpool.core.Request
+---@return moonpool.Lines?, moonpool.Error?
+function lines.follow(session, request)
+  request.timeout = request.timeout or 0 -- a stream has no end of its own
+  local stream, err = session:stream(request)
+  if not stream then return nil, err end
+  return lines.of(stream)
+end
+
+return lines

@@ -1,0 +1,105 @@
+-- log.lua: where log lines go: standard error (the core's own way), or the loggers that scripts gave.
+--
+-- A logger is any table with debug/info/warn/error(self, message, fields). While at least one is attached, every line of
+-- the runtime goes to the attached ones and not to standard error. One that raises is reported once and taken away.
+local core = require "moonpool.core"
+local check = require "moonpool.check"
+
+---@class moonpool.Logger
+---@field debug fun(self, message: string, fields: table?)
+---@field info fun(self, message: string, fields: table?)
+---@field warn fun(self, message: string, fields: table?)
+---@field error fun(self, message: string, fields: table?)
+
+---@class moonpool.log
+local log = {}
+
+local levels = { "debug", "info", "warn", "error" }
+local attached = {} ---@type moonpool.Logger[] a logger is here once for every attach
+
+local function fieldText(fields)
+  local parts = {}
+  for _, key in ipairs(check.keys(fields or {})) do
+    local value = tostring(fields[key])
+    parts[#parts + 1] = (" %s=%s"):format(key, value:find('[%s"=]') and ("%q"):format(value) or value)
+  end
+  return table.concat(parts)
+end
+
+local deliver
+
+local function removeAll(logger)
+  for i = #attached, 1, -1 do
+    if attached[i] == logger then table.remove(attached, i) end
+  end
+  if #attached == 0 then core.setLogger(nil) end
+end
+
+--- Hands one line to every attached logger once, or to standard error when there is none.
+function deliver(level, message, fields)
+  local loggers, told = { table.unpack(attached) }, {}
+  for _, logger in ipairs(loggers) do
+    if not told[logger] then
+      told[logger] = true
+      local ok, problem = pcall(logger[level], logger, message, fields)
+      if not ok then
+        removeAll(logger)
+        deliver("error", ("the logger raised an error and is not used any more: %s"):format(tostring(problem)))
+        if #attached == 0 then core.log(level, message .. fieldText(fields)) end
+      end
+    end
+  end
+  if #loggers == 0 then core.log(level, message .. fieldText(fields)) end
+end
+
+for _, level in ipairs(levels) do
+  log[level] = function(message, fields)
+    check.value(("log.%s: argument 1 (message)"):format(level), message, "text")
+    if fields ~= nil then check.value(("log.%s: argument 2 (fields)"):format(level), fields, "table") end
+    deliver(level, message, fields)
+  end
+end
+
+--- Lines below this level are not shown: "debug", "info", "warn" (the default), "error" or "off".
+---@param level string
+function log.setLevel(level)
+  if level ~= "off" and not log[level] or not (level == "off" or level:find("^[diwe]")) then
+    check.misuse('log.setLevel: expected debug, info, warn, error or off, got "%s"', tostring(level))
+  end
+  core.setLogLevel(level)
+end
+
+--- Raises unless the table can be a logger.
+---@param where string
+---@param logger any
+function log.checkLogger(where, logger)
+  check.value(where, logger, "table")
+  for _, level in ipairs(levels) do
+    if type(logger[level]) ~= "function" then
+      check.misuse("%s: expected a table with the functions debug, info, warn and error; %s is %s", where, level,
+        check.describe(logger[level]))
+    end
+  end
+end
+
+---@param logger moonpool.Logger
+function log.attach(logger)
+  attached[#attached + 1] = logger
+  if #attached == 1 then
+    core.setLogger(function(level, text) deliver(level, text) end)
+  end
+end
+
+--- Takes back one attach.
+---@param logger moonpool.Logger
+function log.detach(logger)
+  for i, known in ipairs(attached) do
+    if known == logger then
+      table.remove(attached, i)
+      break
+    end
+  end
+  if #attached == 0 then core.setLogger(nil) end
+end
+
+return log

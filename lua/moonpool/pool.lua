@@ -1,0 +1,199 @@
+-- pool.lua: ConnectionPool, and what a script can do with a leased connection. The pool itself is the core's; here are the
+-- kubeconfig factory, the events, and the API objects over a connection.
+local core = require "moonpool.core"
+local api = require "moonpool.api"
+local check = require "moonpool.check"
+local emitter = require "moonpool.emitter"
+local errors = require "moonpool.errors"
+local session = require "moonpool.session"
+
+local pool = {}
+
+--- All times in milliseconds.
+---@class moonpool.PoolOptions
+---@field maxConnections integer? default 10
+---@field minConnections integer? default 2; kept up in the background
+---@field maxIdleTime integer? default 300000; never shrinks below minConnections; 0: off
+---@field acquireTimeout integer? default 30000
+---@field healthCheckInterval integer? default 60000; 0: off; keep it below the 90 s after which servers close idle connections
+---@field healthCheckRetries integer? default 3 further checks after one that failed
+---@field enableWarmup boolean? default true
+---@field maxLifetime integer? default 1800000, for each connection 10 % more or less; 0: off
+---@field connectTimeout integer? default 10000
+---@field healthCheckTimeout integer? default 3000
+---@field maxStreamsPerConnection integer? default 100; 1 on HTTP/1.1
+---@field maxConnecting integer? default 2 at once, beyond warm-up
+---@field leakDetectionThreshold integer? default 0: off
+
+local eventNames = { "connectionCreated", "connectionAcquired", "connectionReleased", "connectionRemoved",
+  "connectionUnhealthy", "connectionLeaked", "acquireTimeout", "poolReady", "poolDrained" }
+
+-- A connection's session, for makeApiClient. Weak: neither keeps the other.
+local sessionOf = setmetatable({}, { __mode = "k" }) ---@type table<moonpool.Connection, moonpool.Session>
+
+--- What a client and a ConnectionPool have in common: a pool of the core, its events and its session.
+---@class moonpool.OpenPool
+---@field handle moonpool.core.Pool
+---@field emitter moonpool.Emitter
+---@field session moonpool.Session
+---@field label string how errors call it
+local OpenPool = {}
+OpenPool.__index = OpenPool
+
+---@param kind string "ConnectionPool" or "KubernetesClient"
+---@param name string?
+---@param kubeConfig moonpool.KubeConfig
+---@param context string?
+---@param options moonpool.PoolOptions?
+---@param pooling boolean?
+---@return moonpool.OpenPool?, moonpool.Error?
+function pool.open(kind, name, kubeConfig, context, options, pooling)
+  local handle, err = core.pool(name, kubeConfig, context, options, pooling)
+  if not handle then return nil, err end
+  local self = setmetatable({ handle = handle }, OpenPool)
+  self.label = ("%s %s"):format(kind, handle:info().name)
+  self.session = session.new(handle, function()
+    if handle:isDisposed() then check.misuse("%s was disposed", self.label) end
+  end)
+  -- The closure holds the emitter, not the pool: an open pool that nobody can reach any more is collected and closed.
+  local events = emitter.new(self.label, eventNames)
+  events.onInterest = function(wanted)
+    handle:setListener(wanted and function(event, connection, text)
+      if connection then events:emit(event, connection, text) else events:emit(event, text) end
+    end or nil)
+  end
+  self.emitter = events
+  return self
+end
+
+function OpenPool:checkUsable()
+  if self.handle:isDisposed() then check.misuse("%s was disposed", self.label) end
+end
+
+--- Leases a connection. Waits up to acquireTimeout.
+---@return moonpool.Connection?, moonpool.Error?
+function OpenPool:acquire()
+  self:checkUsable()
+  local connection, err = self.handle:acquire()
+  if not connection then return nil, err end
+  sessionOf[connection] = self.session
+  return connection
+end
+
+-- ---------------------------------------------------------------------------------------------------------- kubeconfig
+local function isKubeConfig(value)
+  return type(value) == "userdata" and value.getCurrentContext ~= nil and value.loadFromFile ~= nil
+end
+pool.isKubeConfig = isKubeConfig
+
+--- Runs a script's factory; what it raises becomes an error of kind config.
+---@param where string
+---@param factory fun(): moonpool.KubeConfig
+---@return moonpool.KubeConfig?, moonpool.Error?
+function pool.kubeConfigFrom(where, factory)
+  local ok, kubeConfig, problem = pcall(factory)
+  if not ok then
+    if errors.is(kubeConfig) then return nil, kubeConfig end
+    return nil, errors.new("config", ("%s: the kubeConfigFactory failed: %s"):format(where, tostring(kubeConfig)))
+  end
+  if kubeConfig == nil and errors.is(problem) then return nil, problem end
+  if not isKubeConfig(kubeConfig) then
+    check.misuse("%s: the kubeConfigFactory returned %s; expected a moonpool.KubeConfig", where, check.describe(kubeConfig))
+  end
+  return kubeConfig
+end
+
+-- ------------------------------------------------------------------------------------------------------ ConnectionPool
+---@class moonpool.ConnectionPool
+---@field open moonpool.OpenPool
+local ConnectionPool = { __name = "moonpool.ConnectionPool" }
+ConnectionPool.__index = ConnectionPool
+
+--- A pool of connections to the cluster of one context. Starts warm-up; waits for no network.
+---@param context string the context of the kubeconfig to use
+---@param kubeConfigFactory fun(): moonpool.KubeConfig called here, and again when credentials must be read again
+---@param options moonpool.PoolOptions?
+---@return moonpool.ConnectionPool?, moonpool.Error?
+function pool.ConnectionPool(context, kubeConfigFactory, options)
+  check.value("ConnectionPool: argument 1 (context)", context, "string")
+  check.value("ConnectionPool: argument 2 (kubeConfigFactory)", kubeConfigFactory, "function")
+  if options ~= nil then check.value("ConnectionPool: argument 3 (options)", options, "table") end
+  local kubeConfig, err = pool.kubeConfigFrom("ConnectionPool " .. context, kubeConfigFactory)
+  if not kubeConfig then return nil, err end
+  local opened
+  opened, err = pool.open("ConnectionPool", context, kubeConfig, context, options, true)
+  if not opened then return nil, err end
+  return setmetatable({ open = opened }, ConnectionPool)
+end
+
+--- Leases a connection for exclusive use. Give it back with `release`, or declare it `local conn <close>`.
+--- Waits up to acquireTimeout.
+---@return moonpool.Connection?, moonpool.Error?
+function ConnectionPool:acquire() return self.open:acquire() end
+
+--- Gives a lease back; raises when it was given back already or is another pool's.
+---@param connection moonpool.Connection
+function ConnectionPool:release(connection)
+  if type(connection) ~= "userdata" then
+    check.misuse("release: argument 1: expected a connection, got %s", check.describe(connection))
+  end
+  self.open.handle:release(connection)
+end
+
+--- total, idle, inUse, unhealthy, waitQueueLength, and connecting, created, removed (by reason), acquired, timeouts, waitTime,
+--- useTime (p50, p99, max), leaked.
+---@return table
+function ConnectionPool:getStats() return self.open.handle:getStats() end
+
+--- Calls handler(connection, ...) for every event of that name: connectionCreated, connectionAcquired, connectionReleased,
+--- connectionRemoved (connection, reason), connectionUnhealthy, connectionLeaked, acquireTimeout, poolReady, poolDrained, error.
+---@param event string
+---@param handler fun(...)
+---@return moonpool.Subscription
+function ConnectionPool:on(event, handler) return self.open.emitter:on(event, handler) end
+
+--- The same for the next such event only.
+---@param event string
+---@param handler fun(...)
+---@return moonpool.Subscription
+function ConnectionPool:once(event, handler) return self.open.emitter:once(event, handler) end
+
+---@param subscription moonpool.Subscription
+---@return boolean
+function ConnectionPool:off(subscription) return self.open.emitter:off(subscription) end
+
+--- Closes the pool: waiters get "closed", leases have 5 s to come back. Waits until it is drained. Twice is fine.
+function ConnectionPool:dispose() self.open.handle:dispose() end
+ConnectionPool.__close = ConnectionPool.dispose
+
+function ConnectionPool:__tostring()
+  local stats = self.open.handle:isDisposed() and "disposed"
+    or ("%d connections, %d in use"):format(self:getStats().total, self:getStats().inUse)
+  return ("moonpool.ConnectionPool (%s: %s)"):format(self.open.session.info.name, stats)
+end
+
+-- --------------------------------------------------------------------------------------- methods of the core's handles
+---@param class moonpool.ApiClass moonpool.CoreV1Api, moonpool.AppsV1Api, ...
+---@return table<string, fun(...): any, moonpool.Error?>
+function core.connectionMethods:makeApiClient(class)
+  if not api.isClass(class) then
+    check.misuse("makeApiClient: argument 1: expected an API class such as moonpool.CoreV1Api, got %s", check.describe(class))
+  end
+  local whole = sessionOf[self]
+  if not whole then check.misuse("makeApiClient: this connection was not acquired from a pool of this program") end
+  return api.new(class, whole:over(self))
+end
+
+--- An API object over a pool of its own, for the current context. The pool lives as long as the object.
+---@param class moonpool.ApiClass
+---@return table<string, fun(...): any, moonpool.Error?>?, moonpool.Error?
+function core.kubeConfigMethods:makeApiClient(class)
+  if not api.isClass(class) then
+    check.misuse("makeApiClient: argument 1: expected an API class such as moonpool.CoreV1Api, got %s", check.describe(class))
+  end
+  local opened, err = pool.open("KubeConfig", nil, self, nil, nil, true)
+  if not opened then return nil, err end
+  return api.new(class, opened.session)
+end
+
+return pool

@@ -1,0 +1,321 @@
+-- resources.lua: `client.resources.<kind>`: the everyday verbs on a kind, found by any of its names: pod, pods, po,
+-- configMap, deployment, widgets.example.com.
+--
+-- Namespaces: list, each and watch without one concern all namespaces; the verbs on one object take the object's own
+-- metadata.namespace, else the context's.
+local check = require "moonpool.check"
+local errors = require "moonpool.errors"
+local kinds = require "moonpool.kinds"
+local request = require "moonpool.request"
+local watch = require "moonpool.watch"
+
+local resources = {}
+
+---@class moonpool.Resource
+---@field list fun(options: table?): table?, moonpool.Error?
+---@field get fun(name: string|table, options: table?): table?, moonpool.Error?
+---@field create fun(object: table, options: table?): table?, moonpool.Error?
+---@field replace fun(object: table, options: table?): table?, moonpool.Error?
+---@field patch fun(name: string, patch: table, options: table?): table?, moonpool.Error?
+---@field apply fun(object: table, options: table?): table?, moonpool.Error?
+---@field delete fun(name: string|table, options: table?): table?, moonpool.Error?
+---@field each fun(options: table?): fun(): table?
+---@field watch fun(options: table?): moonpool.Watcher
+---@field wait fun(name: string, condition: string|function, options: table?): any, moonpool.Error?
+
+---@class moonpool.ResourceState
+---@field name string as the script called it
+---@field session moonpool.Session
+---@field entry moonpool.Kind?
+local State = {}
+State.__index = State
+
+--- The kind behind the name. Waits only for kinds that are not Kubernetes' own.
+---@return moonpool.Kind?, moonpool.Error?
+function State:resolve()
+  if not self.entry then
+    local err
+    self.entry, err = self.session.discovery:find(self.name)
+    if not self.entry then return nil, err end
+  end
+  return self.entry
+end
+
+-- ----------------------------------------------------------------------------------------------------------- operations
+local own = { namespace = "string", subresource = "string" }
+local knownOptions = {} ---@type table<string, table<string, string>>
+
+local function optionsOf(verb)
+  if not knownOptions[verb] then
+    local all = {}
+    for name, typeName in pairs(request.knownOptions[verb]) do all[name] = typeName end
+    for name, typeName in pairs(own) do all[name] = typeName end
+    knownOptions[verb] = all
+  end
+  return knownOptions[verb]
+end
+
+--- Makes the operation of a verb, options checked. `part` may hold name and body.
+---@return moonpool.Operation?, moonpool.Error?
+function State:operation(method, verb, options, part)
+  local label = self.name .. "." .. method
+  options = options or {}
+  check.options(label, options, optionsOf(verb))
+  local entry, err = self:resolve()
+  if not entry then return nil, err end
+
+  local rest = {}
+  for name, value in pairs(options) do
+    if not own[name] then rest[name] = value end
+  end
+  local namespace = options.namespace
+  if not entry.namespaced then
+    if namespace then check.misuse("%s: %s is not namespaced: leave option namespace out", label, entry.kind) end
+  elseif not namespace and part.single then
+    local meta = type(part.body) == "table" and part.body.metadata
+    namespace = meta and meta.namespace or self.session.info.namespace
+  end
+  return { label = label, verb = verb, entry = entry, anyVersion = self.anyVersion, options = rest, namespace = namespace,
+    name = part.name, body = part.body, subresource = options.subresource }
+end
+
+function State:perform(method, verb, options, part)
+  local operation, err = self:operation(method, verb, options, part)
+  if not operation then return nil, err end
+  return self.session:perform(operation)
+end
+
+-- `name, options` or everything in one table.
+function State:nameAndOptions(method, name, options)
+  local label = self.name .. "." .. method
+  if type(name) == "table" and options == nil then
+    local rest = {}
+    for key, value in pairs(name) do rest[key] = value end
+    name, rest.name = rest.name, nil
+    check.value(label .. ": name", name, "string")
+    return name, rest
+  end
+  check.value(label .. ": argument 1 (name)", name, "string")
+  return name, options
+end
+
+function State:objectName(method, object)
+  local label = self.name .. "." .. method
+  check.value(label .. ": argument 1 (object)", object, "table")
+  local name = type(object.metadata) == "table" and object.metadata.name
+  if type(name) ~= "string" then check.misuse("%s: argument 1 (object): it has no metadata.name", label) end
+  return name
+end
+
+-- -------------------------------------------------------------------------------------------------------------- methods
+local methods = {}
+
+--- All objects in one table, or a page of them (`limit`, `continue`). Waits.
+function methods.list(state, options)
+  return state:perform("list", "list", options, {})
+end
+
+--- One object. Waits.
+function methods.get(state, name, options)
+  name, options = state:nameAndOptions("get", name, options)
+  return state:perform("get", "read", options, { name = name, single = true })
+end
+
+--- Makes an object. With `subresource` (eviction, binding, token) the object's metadata.name says of what. Waits.
+function methods.create(state, object, options)
+  check.value(state.name .. ".create: argument 1 (object)", object, "table")
+  local name = options and options.subresource and state:objectName("create", object) or nil
+  return state:perform("create", "create", options, { name = name, body = object, single = true })
+end
+
+--- Writes an object that was read and changed; fails with kind "conflict" when it was changed meanwhile. Waits.
+function methods.replace(state, object, options)
+  local name = state:objectName("replace", object)
+  return state:perform("replace", "replace", options, { name = name, body = object, single = true })
+end
+
+--- Changes part of an object. A list is a JSON patch, a table a strategic merge patch (custom resources: a merge patch);
+--- `patchType` = "json", "merge" or "strategic" says otherwise. Waits.
+function methods.patch(state, name, patch, options)
+  check.value(state.name .. ".patch: argument 1 (name)", name, "string")
+  check.value(state.name .. ".patch: argument 2 (patch)", patch, "body")
+  return state:perform("patch", "patch", options, { name = name, body = patch, single = true })
+end
+
+--- Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default "moonpool"). Fields of
+--- another manager are a conflict unless `force`. Waits.
+function methods.apply(state, object, options)
+  local name = state:objectName("apply", object)
+  local all = {}
+  for key, value in pairs(options or {}) do all[key] = value end
+  if all.patchType then check.misuse("%s.apply: option patchType does not go with apply", state.name) end
+  all.patchType = "apply"
+  return state:perform("apply", "patch", all, { name = name, body = object, single = true })
+end
+
+--- Deletes one object; gives the object or the server's Status. Waits.
+function methods.delete(state, name, options)
+  name, options = state:nameAndOptions("delete", name, options)
+  return state:perform("delete", "delete", options, { name = name, single = true })
+end
+
+--- `for object in resource.each { labelSelector = "app=web" }`: page by page (`limit` objects each, default 500), in the
+--- memory of one page. Raises the error object when a page cannot be had, as io.lines does.
+---
+--- A list read this way is one consistent state of the cluster. When that takes so long that the server has forgotten it
+--- (410, after 5 minutes or more), the server may offer to go on with the rest as it is now: then that is done, with a
+--- warning in the log. Otherwise the loop ends with an error of kind "gone".
+function methods.each(state, options)
+  local all = {}
+  for key, value in pairs(options or {}) do all[key] = value end
+  all.limit = all.limit or 500
+  check.options(state.name .. ".each", all, optionsOf("list"))
+  local items, index, over = {}, 0, false
+  return function()
+    while true do
+      index = index + 1
+      local item = items[index]
+      if item ~= nil then
+        items[index] = nil
+        return item
+      end
+      if over then return nil end
+      local list, err = state:perform("each", "list", all, {})
+      if list then
+        items, index = list.items or {}, 0
+        all.continue = list.metadata.continue
+        all.resourceVersion, all.resourceVersionMatch = nil, nil -- the continue token carries them
+        over = all.continue == nil or all.continue == ""
+        for _, one in ipairs(items) do
+          one.apiVersion, one.kind = one.apiVersion or list.apiVersion, one.kind or (list.kind:gsub("List$", ""))
+        end
+      elseif err.kind == "gone" and all.continue and err.continue then
+        require("moonpool.log").warn(("%s.each: the state being read is too old for the server; the rest is as it is now")
+          :format(state.name))
+        all.continue, items, index = err.continue, {}, 0
+      else
+        over = true
+        error(err, 0)
+      end
+    end
+  end
+end
+
+--- `for event in resource.watch { namespace = "default" }`: see moonpool.watch. Ends after `timeout` ms when given; raises
+--- the error object when it cannot go on.
+function methods.watch(state, options)
+  local operation, err = state:operation("watch", "watch", options, {})
+  if not operation then error(err, 0) end
+  return watch.open(state.session, operation)
+end
+
+-- ---------------------------------------------------------------------------------------------------------------- wait
+local function conditionOf(object, kind)
+  local status = type(object.status) == "table" and object.status
+  for _, condition in ipairs(type(status and status.conditions) == "table" and status.conditions or {}) do
+    if type(condition.type) == "string" and condition.type:lower() == kind:lower() then return condition end
+  end
+end
+
+-- From the script's wish: a test for an object, whether absence is wished, and how an error calls it.
+local function wishOf(label, condition)
+  if type(condition) == "function" then return condition, false, "the condition given" end
+  check.value(label .. ": argument 2 (condition)", condition, "string")
+  if condition == "deleted" then return function() return false end, true, "deleted" end
+  if condition == "exists" then return function() return true end, false, "there" end
+  local kind, value = condition:match("^([^=]+)=([^=]+)$")
+  kind, value = kind or condition, value or "True"
+  return function(object)
+    local found = conditionOf(object, kind)
+    return found ~= nil and tostring(found.status):lower() == value:lower()
+  end, false, ("%s=%s"):format(kind, value)
+end
+
+local function lastSeen(object, condition)
+  if not object then return "it is not there" end
+  local found = type(condition) == "string" and conditionOf(object, condition:match("^[^=]+"))
+  if found then
+    return ("it has %s=%s%s%s"):format(found.type, found.status, found.reason and " (" .. found.reason .. ")" or "",
+      found.message and ": " .. found.message or "")
+  end
+  return "it is there"
+end
+
+local waitOptions = { namespace = "string", timeout = "milliseconds" }
+
+--- Waits until one object is as wished: a condition ("Available", "Ready=False"), "exists", "deleted", or a function that is
+--- given the object and returns true. `timeout`: ms, default 60000; 0: for ever. Gives the object (true for "deleted"), or
+--- nil and an error of kind "timeout" that says what was last seen.
+function methods.wait(state, name, condition, options)
+  local label = state.name .. ".wait"
+  check.value(label .. ": argument 1 (name)", name, "string")
+  options = options or {}
+  check.options(label, options, waitOptions)
+  local test, absent, wish = wishOf(label, condition)
+  local limit = options.timeout or 60000
+  local operation, err = state:operation("wait", "watch", { timeout = limit, namespace = options.namespace },
+    { name = name, single = true })
+  if not operation then return nil, err end
+
+  local namespace = operation.namespace
+  local watcher <close> = watch.open(state.session, operation, { marks = true })
+  local object
+  while true do
+    local event
+    event, err = watcher:next()
+    if err then return nil, err end
+    if not event then break end
+    if event.type == "ADDED" or event.type == "MODIFIED" then
+      object = event.object
+      if test(object) then return object end
+    else
+      if event.type == "DELETED" then object = nil end
+      if absent and not object then return true end
+    end
+  end
+  return nil, errors.new("timeout", ("%s %s%s is not %s after %d ms: %s"):format(state.entry.kind,
+    namespace and namespace .. "/" or "", name, wish, limit, lastSeen(object, condition)), state.session.info)
+end
+
+-- -------------------------------------------------------------------------------------------------------------- objects
+local stateOf = setmetatable({}, { __mode = "k" }) ---@type table<moonpool.Resource, moonpool.ResourceState>
+local Resource = { __name = "moonpool.Resource" }
+
+function Resource.__index(self, name)
+  local method, state = methods[name], stateOf[self]
+  if not method then
+    if type(name) ~= "string" or name:find("^_") then return nil end
+    check.misuse('resources.%s has no method "%s"%s', state.name, name, check.hint(name, check.keys(methods)))
+  end
+  local function bound(...) return method(state, ...) end
+  rawset(self, name, bound)
+  return bound
+end
+
+function Resource.__tostring(self)
+  return ("moonpool.Resource (%s of %s)"):format(stateOf[self].name, stateOf[self].session.info.name)
+end
+
+local function newResource(session, name)
+  local entry = kinds.named(name)
+  local self = setmetatable({}, Resource)
+  stateOf[self] = setmetatable({ name = name, session = session, entry = entry, anyVersion = entry ~= nil }, State)
+  return self
+end
+
+--- `client.resources`: a resource by any of its names, made on first use.
+---@param session moonpool.Session
+---@return table<string, moonpool.Resource>
+function resources.new(session)
+  return setmetatable({}, {
+    __name = "moonpool.Resources",
+    __index = function(self, name)
+      if type(name) ~= "string" or name == "" or name:find("^_") then return nil end
+      local resource = newResource(session, name)
+      rawset(self, name, resource)
+      return resource
+    end,
+  })
+end
+
+return resources
