@@ -6,8 +6,12 @@
  *  - Merging: the first file to define a name (cluster, user, context) wins with its whole entry; current-context comes
  *    from the first file that sets it to something not empty.
  *  - Relative paths (certificate-authority, client-certificate, client-key, tokenFile) are relative to the folder of
- * the file that defines them, the exec command only if it contains a slash. `*-data` beats the file field.
- *  - Unknown fields are ignored; a wrong type is an error that says file, line and what was expected.
+ *    the file that defines them, the exec command only if it contains a slash. `*-data` beats the file field.
+ *  - Unknown fields are ignored; a wrong type is an error that says file, line and what was expected. The YAML is read
+ *    as kubectl reads it (see document.h): a plain `yes` or `12` is no string. An empty file is an empty kubeconfig;
+ *    one that says it is something else (kind: Pod) is an error. Two entries of one name in one file are an error.
+ *  - A token file beats the token; the token stays as the fall-back while the file cannot be read.
+ *  - Credentials and impersonation are left out of a target whose server is plain http.
  *
  * A moon_kubeconfig is not thread safe; the targets made from it are shared freely. Errors are of kind MOON_CONFIG, or
  * MOON_CREDENTIAL where a certificate or key file cannot be read. No error text holds a secret. */
@@ -31,7 +35,8 @@ moon_error *moon_kubeconfig_load_file(moon_kubeconfig *config, const char *path)
  */
 moon_error *moon_kubeconfig_load_text(moon_kubeconfig *config, const char *text, size_t len, const char *name,
                                       const char *folder);
-/* $KUBECONFIG, else ~/.kube/config, else (when neither exists and a pod's environment is there) in-cluster. */
+/* $KUBECONFIG, else ~/.kube/config, else (when neither exists and a pod's environment is there) in-cluster. None of
+ * them is no error: the config stays empty, and resolving a context says where was looked. */
 moon_error *moon_kubeconfig_load_default(moon_kubeconfig *config);
 /* The pod's own service account (KUBERNETES_SERVICE_HOST/PORT and the files under
  * /var/run/secrets/kubernetes.io/serviceaccount), as context "in-cluster". */
@@ -42,12 +47,13 @@ typedef struct moon_context_info {
   const char *name, *cluster, *user, *namespace_; /* namespace_: NULL when not set */
 } moon_context_info;
 typedef struct moon_cluster_info {
-  const char *name, *server, *tls_server_name, *certificate_authority /* file, or NULL */, *proxy_url;
+  const char *name, *server, *tls_server_name, *certificate_authority /* file, or NULL */;
+  const char *proxy_url; /* without the user name and password that it may hold */
   bool insecure_skip_tls_verify, has_ca_data;
 } moon_cluster_info;
 typedef struct moon_user_info {
-  const char *name, *username, *client_certificate /* file, or NULL */, *token_file, *exec_command;
-  bool has_token, has_password, has_client_certificate, has_exec;
+  const char *name, *username, *client_certificate /* file, or NULL */, *token_file, *exec_command, *auth_provider;
+  bool has_token, has_password, has_client_certificate;
 } moon_user_info;
 
 size_t moon_kubeconfig_context_count(const moon_kubeconfig *config);
@@ -61,9 +67,12 @@ const char *moon_kubeconfig_current_context(const moon_kubeconfig *config); /* N
 /* Fails, naming the contexts there are and the nearest one, when there is no such context. */
 moon_error *moon_kubeconfig_set_current_context(moon_kubeconfig *config, const char *name);
 
-/* Resolves a context (NULL: the current one) into a target with one reference. Reads the certificate and key files that
- * it names. Fails when the context, its cluster or its user is not defined, the server URL is not http(s)://host, a
- * certificate comes without its key, or a file cannot be read. */
+/* Resolves a context (NULL: the current one) into a target with one reference. Reads the certificate, key and token
+ * files that it names. Fails when the context, its cluster or its user is not defined, the server URL is not
+ * http(s)://host, a certificate comes without its key, a file cannot be read, or fields contradict each other (a CA
+ * together with insecure-skip-tls-verify, a token together with a password, groups to impersonate without a user). A
+ * user whose only credential is a legacy auth-provider is an error too: going on without it would be anonymous. Exec
+ * plugins and proxies are handed on as they stand. */
 moon_error *moon_kubeconfig_target(const moon_kubeconfig *config, const char *context, moon_target **out);
 
 #endif

@@ -24,9 +24,15 @@ typedef struct moon_exec_spec {
   bool provide_cluster_info;
 } moon_exec_spec;
 
+/* One key of `as-user-extra`; values end with NULL. */
+typedef struct moon_impersonate_extra {
+  char *key;
+  char **values;
+} moon_impersonate_extra;
+
 typedef struct moon_target {
   atomic_int refs;
-  char *context;    /* name of the context; "" when it has none (in-cluster) */
+  char *context;    /* name of the context */
   char *cluster;    /* its cluster entry's name */
   char *user;       /* its user entry's name, or NULL */
   char *namespace_; /* never NULL: "default" where the context names none */
@@ -39,16 +45,32 @@ typedef struct moon_target {
   moon_bytes ca; /* PEM; absent: the system's certificates */
 
   moon_bytes client_cert, client_key; /* PEM, both or neither */
-  char *token;                        /* bearer token */
-  char *token_file;
-  char *username, *password; /* basic auth */
-  moon_exec_spec *exec;      /* NULL: none */
+  char *token;                        /* bearer token; as read from token_file where there is one */
+  char *token_file;                   /* where to read the token again, or NULL */
+  char *username, *password;          /* basic auth */
+  moon_exec_spec *exec;               /* NULL: none */
   char *impersonate_user, *impersonate_uid;
   char **impersonate_groups; /* NULL-terminated, or NULL */
+  moon_impersonate_extra *impersonate_extra;
+  size_t impersonate_extra_count;
+
+  /* The server is plain http and the user entry has credentials: they, and the impersonation, were left out of this
+   * target, because nothing secret goes over an open line. For the hint of a 401. */
+  bool credentials_withheld;
 } moon_target;
 
 moon_target *moon_target_new(void); /* zeroed, one reference; the maker fills it before sharing it */
 moon_target *moon_target_retain(moon_target *target);
 void moon_target_release(moon_target *target);
+
+/* The values that targets are made of. Copies are deep, a copy of NULL is NULL; freeing wipes what may be secret. */
+moon_bytes moon_bytes_copy(moon_bytes bytes);
+void moon_bytes_wipe(moon_bytes *bytes); /* wipes, frees, leaves it absent */
+char **moon_text_list_copy(char *const *list);
+void moon_text_list_free(char **list);
+moon_exec_spec *moon_exec_spec_copy(const moon_exec_spec *spec);
+void moon_exec_spec_free(moon_exec_spec *spec);
+moon_impersonate_extra *moon_impersonate_extra_copy(const moon_impersonate_extra *extra, size_t count);
+void moon_impersonate_extra_free(moon_impersonate_extra *extra, size_t count);
 
 #endif
