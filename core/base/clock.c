@@ -18,6 +18,14 @@ int64_t moon_clock_now_ms(void) {
   return moon_clock_now_ns() / 1000000;
 }
 
+int64_t moon_clock_coarse_ms(void) {
+  int64_t frozen = atomic_load_explicit(&frozen_ns, memory_order_relaxed);
+  if (frozen) return frozen / 1000000;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int64_t moon_clock_wall_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

@@ -4,7 +4,8 @@
  * tells comes on the reactor's thread and goes straight to the pool. A wire stands between one connection's record and
  * its transport; it is made by connect, freed by close, and touched on the reactor's thread only.
  *
- * While the pool has something due, the network holds a reference to it, so that a timer never finds it freed. */
+ * The pool's memory is freed by end_now, on the reactor's thread, after the timer was stopped: the timer never finds it
+ * gone. */
 #include "cluster/network.h"
 
 #include <pthread.h>
@@ -25,7 +26,6 @@ struct moon_network {
   moon_pool *pool;      /* set once, when moon_pool_new has returned */
   int64_t wake_at_ms;   /* -1: not set */
   bool wake_posted;
-  bool holds_pool;
 };
 
 typedef struct wire {
@@ -165,13 +165,10 @@ static void net_close(void *ctx, moon_conn *conn) {
 static void timer_due(moon_timer *timer) {
   moon_network *network = MOON_ENTRY(timer, moon_network, timer);
   pthread_mutex_lock(&network->lock);
-  moon_pool *pool = network->holds_pool ? network->pool : NULL;
-  network->holds_pool = false;
   network->wake_at_ms = -1;
+  moon_pool *pool = network->pool;
   pthread_mutex_unlock(&network->lock);
-  if (!pool) return;
   moon_pool_tick(pool); /* asks for the next time */
-  moon_pool_release(pool);
 }
 
 static void set_timer(moon_task *task) {
@@ -191,10 +188,6 @@ static void net_wake_at(void *ctx, int64_t at_ms) {
   bool post = false;
   if (earlier) {
     network->wake_at_ms = at_ms;
-    if (network->pool && !network->holds_pool) {
-      network->holds_pool = true;
-      moon_pool_retain(network->pool);
-    }
     post = network->pool && !network->wake_posted;
     if (post) network->wake_posted = true;
   }
@@ -206,6 +199,7 @@ static void end_now(moon_task *task) {
   moon_network *network = MOON_ENTRY(task, moon_network, end_task);
   moon_reactor_stop_timer(network->reactor, &network->timer);
   moon_reactor *reactor = network->reactor;
+  moon_pool_disposed(network->pool);
   moon_dialer_release(network->dialer);
   pthread_mutex_destroy(&network->lock);
   free(network);

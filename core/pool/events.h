@@ -19,9 +19,9 @@ typedef enum moon_event_kind {
   MOON_EVENT_CONNECTION_REMOVED,   /* reason */
   MOON_EVENT_CONNECTION_UNHEALTHY, /* text: what the check answered */
   MOON_EVENT_CONNECTION_LEAKED,    /* text: where it was acquired */
-  MOON_EVENT_ACQUIRE_TIMEOUT,
-  MOON_EVENT_POOL_READY,   /* warm-up ended: minConnections are there, or the first attempt failed (text) */
-  MOON_EVENT_POOL_DRAINED, /* closed, and its last connection is gone */
+  MOON_EVENT_ACQUIRE_TIMEOUT,      /* text: the error's message */
+  MOON_EVENT_POOL_READY,           /* warm-up ended: minConnections are there, or the first attempt failed (text) */
+  MOON_EVENT_POOL_DRAINED,         /* closed, and its last connection is gone */
 } moon_event_kind;
 
 /* "connectionCreated", ... : the names that scripts listen to. */
@@ -64,7 +64,8 @@ void moon_event_queue_wake(moon_event_queue *queue);
 /* Takes the oldest event; false when there is none. */
 bool moon_event_queue_take(moon_event_queue *queue, moon_event *out);
 uint64_t moon_event_queue_dropped(moon_event_queue *queue); /* in all, since it was made */
-/* After this nothing is woken any more and appends are ignored. */
+/* After this nothing is woken any more and appends are ignored; what was appended can still be taken. Waits for a
+ * `wake` that is under way, so `wake` itself must not call it. */
 void moon_event_queue_close(moon_event_queue *queue);
 
 #endif

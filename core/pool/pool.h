@@ -1,38 +1,54 @@
 /* pool.h: a bounded set of live connections to one API server address, and the queue of those who wait for one.
  *
  * Words
- *   connection  one transport (TCP + TLS, usually HTTP/2) with an id, an age and a use count. The pool keeps its
- * record; the network side (moon_pool_net) keeps the socket. lease       exclusive use of a connection: nobody else's
- * requests run on it until it is released. stream      shared use: one request's place on a connection that nobody has
- * leased. A connection carries up to `max_streams` of them (1 on HTTP/1.1). waiter      someone who asked for a lease
- * or a stream that was not there at once.
+ *   - connection: one transport (TCP + TLS, usually HTTP/2) with an id, an age and a use count. The pool keeps its
+ *     record; the network side (moon_pool_net) keeps the socket.
+ *   - lease: exclusive use of a connection: nobody else's requests run on it until it is released.
+ *   - stream: shared use: one request's place on a connection that nobody has leased. A connection carries up to
+ *     `max_streams` of them (1 on HTTP/1.1).
+ *   - waiter: someone who asked for a lease or a stream that was not there at once.
  *
- * States, each with the list it is on; conn_set_state() in pool.c is the only place that changes either:
+ * States, each with the list it is on; conn_set_state() in pool_conn.c is the only place that changes either:
  *   CONNECTING  being established; counts into the total
  *   IDLE        no user; most recently used first
  *   IN_USE      leased, or at least one stream
  *   CHECKING    idle, with a health check under way; is not handed out
  *   UNHEALTHY   failed a check, is being retried; is not handed out
  *   DRAINING    takes no new users (GOAWAY, lifetime, stale); closes when the last one leaves
- *   CLOSING     told to close; gone when the network side says so; counts into nothing
+ *   CLOSING     lost, or told to close; gone when the network side says so; counts into nothing
  *
  * Threads: every function may be called from any thread. State is kept under one lock per pool. Work that calls out (a
  * waiter's `done`, the network side, waking a listener) is collected under the lock and run after it is given back, on
- * the thread that caused it. Nothing else is called while the lock is held, and nothing allocates on the way of an
- * acquire that finds an idle connection, nor on its release.
+ * the thread that caused it (the network side: on one that is calling it anyway, so that it is called by one at a time
+ * and hears things in the order in which they were decided). Nothing else is called while the lock is held, and nothing
+ * allocates on the way of an acquire that finds an idle connection, nor on its release.
  *
  * Rules
  *   - total (connecting + idle + in use + checking + unhealthy + draining) never exceeds max_connections.
- *   - Waiters are served in order of arrival. A waiter's `done` is called exactly once, unless moon_pool_cancel said
- * true.
+ *   - A waiter's `done` is called exactly once, unless moon_pool_cancel said true. Leases are served in order of
+ *     arrival, streams too, and an idle connection goes to whoever of both came first.
  *   - A lease wants an idle connection, else a new one, else the least loaded shared one, which then takes no new
- * streams until it is free. A stream wants an idle connection, else a new one while fewer than max_connections exist
- * and fewer than max_connecting are being made, else a place on the connection with the fewest streams. A waiter who is
- * waiting for a new connection takes whatever comes free first.
+ *     streams until it is free. Other connections go on sharing. Whoever has waited longest gets the first that is
+ *     free.
+ *   - A stream wants an idle connection, else a new one while fewer than max_connections exist and fewer than
+ *     max_connecting are being made, else a place on the connection with the fewest streams. While it waits for a
+ *     new one it takes whatever comes free first, and after 50 ms any place there is.
  *   - A connection being made outlives the waiter who caused it.
- *   - A failed connect fails the head waiter with the network's own error when no connection is alive; otherwise (and
- * for background refill) it is tried again after a back-off of 100 ms doubling to 5 s, jittered. Never a spin.
- *   - Events per connection: created, (acquired, released)*, removed; removed exactly once, and only for those created.
+ *   - A connect that fails while no connection is alive fails the head waiter with the network's own error. The next
+ *     attempt (one at a time now) follows a back-off of 100 ms, doubling, +/- 20 %, to at most 5 s, or 1 s while
+ *     nothing is alive or min_connections are missing: a server that comes back is noticed within 1.2 s. When that
+ *     fails too the server is down: all who wait get the error, and those who ask during the following back-offs get
+ *     the last one at once; who asks after a back-off causes the next attempt. While other connections are alive a
+ *     failed connect fails nobody. Never a spin.
+ *   - min_connections are made at once (enable_warmup) or, without warm-up, in the background from the first wait
+ *     on.
+ *   - An idle connection is checked after health_check_interval_ms (+/- 10 %) without use or check. The first
+ *     failure makes it UNHEALTHY; health_check_retries further checks follow, 1 s (+/- 10 %) apart; then it is
+ *     removed. A check that succeeds puts it back in its place among the idle ones.
+ *   - Events per connection: created, (acquired, released)*, removed; removed exactly once, and only for those
+ *     created. One that is lost while in use leaves the total, and is replaced, at once; `removed` follows the last
+ *     release. One that is cut when its pool closes has its uses ended (`released`) by the pool; giving it back
+ *     later is harmless and tells nothing.
  */
 #ifndef MOON_POOL_POOL_H
 #define MOON_POOL_POOL_H
@@ -42,6 +58,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/timers.h"
 #include "moonpool.h"
 #include "pool/events.h"
 
@@ -50,19 +67,19 @@ typedef struct moon_conn moon_conn;
 
 /* Options; the defaults are the seed's where the seed has them. Times in ms, 0 = off where it says so. */
 typedef struct moon_pool_options {
-  int max_connections;                 /* 10; at least 1 */
-  int min_connections;                 /* 2; at most max_connections */
-  int64_t max_idle_time_ms;            /* 300000; 0 = off; never shrinks below min_connections */
-  int64_t acquire_timeout_ms;          /* 30000; at least 1 */
-  int64_t health_check_interval_ms;    /* 60000; 0 = off. kube-apiserver closes a connection that was idle for 90 s; the
-                                          check    resets that, so keep this below 90000 to keep min_connections alive */
-  int health_check_retries;            /* 3 further checks after the first failed one */
-  bool enable_warmup;                  /* true: min_connections are made when the pool is */
-  int64_t max_lifetime_ms;             /* 1800000, each connection's own +/- 10 %; 0 = off */
-  int64_t connect_timeout_ms;          /* 10000; name resolution, TCP and TLS together */
-  int64_t health_check_timeout_ms;     /* 3000 */
-  int max_streams_per_connection;      /* 100 */
-  int max_connecting;                  /* 2 at once beyond warm-up */
+  int max_connections;              /* 10; at least 1 */
+  int min_connections;              /* 2; at most max_connections */
+  int64_t max_idle_time_ms;         /* 300000; 0 = off; never shrinks below min_connections */
+  int64_t acquire_timeout_ms;       /* 30000; at least 1 */
+  int64_t health_check_interval_ms; /* 60000; 0 = off. kube-apiserver closes a connection that was idle for 90 s; a
+                                       check resets that, so keep this below 80000 to keep min_connections alive */
+  int health_check_retries;         /* 3 further checks after the first failed one */
+  bool enable_warmup;               /* true: min_connections are made when the pool is; else from the first wait on */
+  int64_t max_lifetime_ms;          /* 1800000, each connection's own +/- 10 %; 0 = off */
+  int64_t connect_timeout_ms;       /* 10000; name resolution, TCP and TLS together */
+  int64_t health_check_timeout_ms;  /* 3000 */
+  int max_streams_per_connection;   /* 100 */
+  int max_connecting;               /* 2 at once beyond warm-up */
   int64_t leak_detection_threshold_ms; /* 0 = off */
   bool single_use; /* false; true (pooling off): each connection serves one user and is closed, no warm-up,
                       no refill */
@@ -73,21 +90,23 @@ extern const moon_pool_options moon_pool_default_options;
 moon_error *moon_pool_options_check(const moon_pool_options *options);
 
 /* How a pool reaches the network. Each function starts something and returns at once, never calls back into the pool
- * before it returns, and may be called from any thread without a lock held. Tests put a fake here. */
+ * before it returns, and may be called from any thread, one at a time, without a lock held. Tests put a fake here. */
 typedef struct moon_pool_net {
   void *ctx;
-  /* Establish. Answered by moon_conn_connected or moon_conn_connect_failed, exactly once, unless close comes first.
-   * Every connect is followed, sooner or later, by exactly one close of that connection: also after a failed one. */
+  /* Establish. Answered by moon_conn_connected or moon_conn_connect_failed, exactly once, unless close comes first
+   * (harmless after it). */
   void (*connect)(void *ctx, moon_conn *conn, int64_t timeout_ms);
   /* Ask the server for life over this very connection. Answered by moon_conn_checked, exactly once, unless close comes
    * first. */
   void (*check)(void *ctx, moon_conn *conn, int64_t timeout_ms);
-  /* Close, in whatever state it is. Answered by moon_conn_closed, exactly once; after it the record is freed. Streams
-   * still running on it end with an error first. */
+  /* Close, in whatever state it is; follows every connect exactly once, a failed one too. Called when its users are
+   * gone, save where a closed pool cuts it: streams still running on it end with an error first, and a lease's holder
+   * still has the record. Answered by moon_conn_closed, exactly once, as the last thing told about it. */
   void (*close)(void *ctx, moon_conn *conn);
   /* Call moon_pool_tick at `at_ms` (base/clock) or soon after; replaces the time set before; -1: not at all. */
   void (*wake_at)(void *ctx, int64_t at_ms);
-  /* The pool is closed, empty, and its last reference is gone: ctx may be freed. No call comes after it. */
+  /* The pool is closed, empty, and its last reference is gone; no call comes after it. The network side makes sure that
+   * it will not tick any more, then calls moon_pool_disposed (from inside this call if it likes) and may free ctx. */
   void (*dispose)(void *ctx);
 } moon_pool_net;
 
@@ -112,15 +131,22 @@ typedef enum moon_use { MOON_USE_LEASE, MOON_USE_STREAM } moon_use;
 typedef struct moon_waiter {
   moon_use use;
   int64_t timeout_ms; /* 0: the pool's acquire_timeout_ms */
-  const char *origin; /* where in the script; kept only for leak detection; may be NULL; must live until the release */
+  const char *origin; /* where in the script; may be NULL. Copied with the hand-out when leak detection is on, else
+                         never looked at; keep it as long as the waiter */
   /* Exactly one of conn and err is not NULL; err is the callee's to free. Called on any thread, without a lock, perhaps
-   * before moon_pool_acquire_async returns. */
+   * before moon_pool_acquire_async returns. Must not wait for anything. What it does to pools may answer further
+   * waiters: their `done` is called after this one has returned, never inside it. */
   void (*done)(struct moon_waiter *waiter, moon_conn *conn, moon_error *err);
   /* the pool's: */
+  moon_pool *pool;
   moon_list node;
-  int64_t since_ms, deadline_ms;
-  moon_conn *reserved;
+  moon_timer timer;
+  uint64_t sequence;
+  int64_t since_ns, deadline_ms;
+  moon_conn *conn;
+  moon_error *err;
   int state;
+  bool patient;
 } moon_waiter;
 
 void moon_pool_acquire_async(moon_pool *pool, moon_waiter *waiter);
@@ -131,7 +157,7 @@ moon_conn *moon_pool_try_acquire(moon_pool *pool, moon_use use, const char *orig
 /* Waits on the calling thread. */
 moon_error *moon_pool_acquire(moon_pool *pool, moon_use use, int64_t timeout_ms, const char *origin, moon_conn **out);
 
-/* Gives back a lease or one stream. The caller must not use the connection for it afterwards. */
+/* Gives back a lease or one stream. The caller must not touch the connection afterwards. */
 void moon_pool_give_back(moon_pool *pool, moon_conn *conn);
 
 /* Closes the pool: waiters fail with MOON_CLOSED, idle connections close, those in use have `grace_ms` to come back and
@@ -149,18 +175,20 @@ void moon_pool_make_stale(moon_pool *pool);
 /* Does what is due: timeouts, health checks, idle eviction, lifetime, refill, back-off, leak detection. Called by the
  * network side (see wake_at), or by a test. */
 void moon_pool_tick(moon_pool *pool);
+/* The answer to `dispose`: frees the pool. */
+void moon_pool_disposed(moon_pool *pool);
 
 /* --- what the network side tells; from any thread --- */
 /* Established. `max_streams`: 1 for HTTP/1.1; the pool never uses more than its own limit. */
 void moon_conn_connected(moon_conn *conn, int max_streams);
-void moon_conn_connect_failed(moon_conn *conn, moon_error *err); /* takes over err */
+void moon_conn_connect_failed(moon_conn *conn, moon_error *err); /* takes over err; `close` follows */
 void moon_conn_checked(moon_conn *conn, moon_error *err);        /* NULL: alive; takes over err */
 /* The server turned out to allow fewer streams on it than was thought. */
 void moon_conn_limit(moon_conn *conn, int max_streams);
 /* No new users, please (GOAWAY, Connection: close): closes when those on it are done. Reason: lifetime. */
 void moon_conn_drain(moon_conn *conn);
 /* The transport is dead: it leaves the pool before anybody learns of the error. Users still hold it until they give it
- * back. */
+ * back; then `close` follows. Before it was established: moon_conn_connect_failed instead. */
 void moon_conn_lost(moon_conn *conn);
 void moon_conn_closed(moon_conn *conn);
 
@@ -185,7 +213,9 @@ typedef struct moon_pool_stats {
   uint64_t created, acquired, released, timeouts, leaked;
   uint64_t removed[MOON_REMOVED_REASONS];
   moon_duration_stats wait_time; /* from asking to getting */
-  moon_duration_stats use_time;  /* from getting to giving back; leases only for shared connections per stream */
+  /* From getting to giving back; of a shared connection from its first stream to the last. After the first 1,000 uses
+   * percentiles are taken from every 16th use, and the max is known to 10 ms. */
+  moon_duration_stats use_time;
 } moon_pool_stats;
 
 void moon_pool_get_stats(const moon_pool *pool, moon_pool_stats *out);
