@@ -64,6 +64,7 @@ typedef struct moon_error {
   char *cluster;          /* name of the cluster that was chosen */
   char *endpoint;         /* scheme, host and port of the API server that was asked */
   char *details;          /* JSON text of the Status object's `details` */
+  char *continue_token;   /* with MOON_GONE: where a list may go on, though not in the state that it began with */
 } moon_error;
 
 void moon_error_free(moon_error *err);

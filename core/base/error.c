@@ -78,6 +78,7 @@ void moon_error_free(moon_error *err) {
   free(err->cluster);
   free(err->endpoint);
   free(err->details);
+  free(err->continue_token);
   free(err);
 }
 
@@ -90,6 +91,7 @@ moon_error *moon_error_copy(const moon_error *err) {
   copy->cluster = moon_strdup(err->cluster);
   copy->endpoint = moon_strdup(err->endpoint);
   copy->details = moon_strdup(err->details);
+  copy->continue_token = moon_strdup(err->continue_token);
   return copy;
 }
 

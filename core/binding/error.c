@@ -26,6 +26,7 @@ static int build(lua_State *L) {
   set_text(L, "reason", err->reason);
   set_text(L, "cluster", err->cluster);
   set_text(L, "endpoint", err->endpoint);
+  set_text(L, "continue", err->continue_token);
   if (err->http_status) set_integer(L, "status", err->http_status);
   if (err->attempts) set_integer(L, "attempts", err->attempts);
   if (err->retry_after_ms >= 0) set_integer(L, "retryAfter", err->retry_after_ms);

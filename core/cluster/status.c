@@ -45,9 +45,11 @@ static moon_error *from_status_object(const moon_response *response) {
   if (kind && !strcmp(kind, "Status")) {
     const char *message = string_in(status, "message"), *reason = string_in(status, "reason");
     const cJSON *details = cJSON_GetObjectItemCaseSensitive(status, "details");
+    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(status, "metadata");
     const cJSON *retry = cJSON_GetObjectItemCaseSensitive(details, "retryAfterSeconds");
     err = moon_error_new(kind_of(response->status), "%s", message ? message : reason ? reason : "no reason given");
     moon_error_set(&err->reason, reason);
+    moon_error_set(&err->continue_token, string_in(metadata, "continue"));
     if (cJSON_IsObject(details)) err->details = cJSON_PrintUnformatted(details);
     if (cJSON_IsNumber(retry) && retry->valuedouble > 0 && retry->valuedouble < 86400) {
       err->retry_after_ms = (int64_t)retry->valuedouble * 1000;

@@ -19,6 +19,7 @@ local core = {}
 ---@field attempts integer?
 ---@field retryAfter integer? ms
 ---@field details table? the Status object's details, decoded
+---@field continue string? of kind "gone": where a list may go on, though not in the state that it began with
 core.errorMeta = {}
 --- Makes an error object from its fields.
 ---@param fields table

@@ -8,6 +8,8 @@ local kinds = require "moonpool.kinds"
 
 local request = {}
 
+local arrayMeta = getmetatable(core.json.array {})
+
 --- Options of every API call that concern its way, not its meaning.
 ---@class moonpool.CallOptions
 ---@field timeout integer? ms for the whole call, waiting and retries included; default 60000; 0: none
@@ -202,7 +204,7 @@ local function withKind(body, entry)
 end
 
 local function isList(body)
-  return type(body) == "table" and (#body > 0 or getmetatable(body) == core.json.arrayMeta)
+  return type(body) == "table" and (#body > 0 or getmetatable(body) == arrayMeta)
 end
 
 --- The kind of patch when the script names none: a list is a JSON patch; a table is a strategic merge patch for the kinds of
