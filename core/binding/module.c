@@ -8,6 +8,7 @@
 
 #include "binding/embedded.h"
 #include "binding/error.h"
+#include "binding/kubeconfig.h"
 #include "binding/log.h"
 #include "binding/scheduler.h"
 #include "moonpool.h"
@@ -47,6 +48,7 @@ int luaopen_moonpool_core(lua_State *L) {
   moon_coroutine_open(L);
   moon_scheduler_open(L);
   moon_log_open(L);
+  moon_kubeconfig_open(L);
   return 1;
 }
 

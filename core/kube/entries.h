@@ -53,7 +53,7 @@ typedef struct moon_entries {
 struct moon_kubeconfig {
   moon_entries clusters, users, contexts; /* of the three types above */
   char *current_context;
-  char *searched; /* where load_default looked without finding anything, for messages */
+  char *empty_because; /* what loading last failed with, or where it found nothing: for messages while it is empty */
 };
 
 void moon_entries_add(moon_entries *entries, moon_entry *entry);

@@ -91,7 +91,7 @@ void moon_kubeconfig_free(moon_kubeconfig *config) {
   free_entries(&config->users, free_user);
   free_entries(&config->contexts, free_context);
   free(config->current_context);
-  free(config->searched);
+  free(config->empty_because);
   free(config);
 }
 
@@ -117,12 +117,22 @@ static void merge(moon_kubeconfig *to, moon_kubeconfig *from) {
     to->current_context = from->current_context;
     from->current_context = NULL;
   }
-  if (from->searched) {
-    free(to->searched);
-    to->searched = from->searched;
-    from->searched = NULL;
-  }
+  free(to->empty_because);
+  to->empty_because = from->empty_because;
+  from->empty_because = NULL;
   moon_kubeconfig_free(from);
+}
+
+/* The end of every load: `fresh` becomes part of `config`, or only its failure is remembered. Passes the error on. */
+static moon_error *finish(moon_kubeconfig *config, moon_kubeconfig *fresh, moon_error *err) {
+  if (!err) {
+    merge(config, fresh);
+    return NULL;
+  }
+  moon_kubeconfig_free(fresh);
+  free(config->empty_because);
+  config->empty_because = moon_strdup(err->message);
+  return err;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- loading */
@@ -168,17 +178,12 @@ bool moon_file_read(const char *path, moon_bytes *out) {
 
 moon_error *moon_kubeconfig_load_text(moon_kubeconfig *config, const char *text, size_t len, const char *name,
                                       const char *folder) {
+  moon_kubeconfig *fresh = moon_kubeconfig_new();
   moon_document document;
   moon_error *err = moon_document_read(text, len, name, &document);
-  if (err) return err;
-  moon_kubeconfig *fresh = moon_kubeconfig_new();
-  err = moon_kubeconfig_read(fresh, &document, name, folder);
+  if (!err) err = moon_kubeconfig_read(fresh, &document, name, folder);
   moon_document_free(&document);
-  if (err)
-    moon_kubeconfig_free(fresh);
-  else
-    merge(config, fresh);
-  return err;
+  return finish(config, fresh, err);
 }
 
 static moon_error *load_bytes(moon_kubeconfig *config, moon_bytes *bytes, const char *path) {
@@ -196,7 +201,7 @@ static moon_error *unreadable(const char *path) {
 
 moon_error *moon_kubeconfig_load_file(moon_kubeconfig *config, const char *path) {
   moon_bytes bytes;
-  if (!moon_file_read(path, &bytes)) return unreadable(path);
+  if (!moon_file_read(path, &bytes)) return finish(config, NULL, unreadable(path));
   return load_bytes(config, &bytes, path);
 }
 
@@ -250,14 +255,10 @@ moon_error *moon_kubeconfig_load_default(moon_kubeconfig *config) {
   if (!err && !found && host && *host)
     err = moon_kubeconfig_load_in_cluster(fresh);
   else if (!err && !found)
-    fresh->searched = moon_sprintf("%s (set by %s)", missing.len ? missing.data : "no file",
-                                   list && *list ? "$KUBECONFIG" : "$HOME; $KUBECONFIG is not set");
+    fresh->empty_because = moon_sprintf("no kubeconfig was found at %s (%s)", missing.len ? missing.data : "any place",
+                                        list && *list ? "the list in $KUBECONFIG" : "$KUBECONFIG is not set");
   moon_buffer_free(&missing);
-  if (err)
-    moon_kubeconfig_free(fresh);
-  else
-    merge(config, fresh);
-  return err;
+  return finish(config, fresh, err);
 }
 
 /* ------------------------------------------------------------------------------------------------------- in-cluster */

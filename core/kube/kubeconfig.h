@@ -29,7 +29,8 @@ typedef struct moon_kubeconfig moon_kubeconfig;
 moon_kubeconfig *moon_kubeconfig_new(void); /* empty */
 void moon_kubeconfig_free(moon_kubeconfig *config);
 
-/* Each adds to what is there, by the merge rules: what is already defined wins. On error nothing has changed. */
+/* Each adds to what is there, by the merge rules: what is already defined wins. On error nothing has changed, except
+ * that resolving a context of a config that is still empty repeats the error. */
 moon_error *moon_kubeconfig_load_file(moon_kubeconfig *config, const char *path);
 /* `name` stands for the file in messages ("<string>"); relative paths are relative to `folder` (NULL: the current one).
  */

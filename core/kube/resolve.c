@@ -34,9 +34,8 @@ static char *suggest(const moon_entries *entries, const char *wanted) {
 }
 
 static moon_error *no_such_context(const moon_kubeconfig *config, const char *name) {
-  if (!config->contexts.count && config->searched)
-    return moon_error_new(MOON_CONFIG, "context \"%s\" is not defined: no kubeconfig was found at %s", name,
-                          config->searched);
+  if (!config->contexts.count && config->empty_because)
+    return moon_error_new(MOON_CONFIG, "context \"%s\" is not defined: %s", name, config->empty_because);
   char *hint = suggest(&config->contexts, name);
   moon_error *err = moon_error_new(MOON_CONFIG, "context \"%s\" is not defined%s", name, hint);
   free(hint);
@@ -44,8 +43,7 @@ static moon_error *no_such_context(const moon_kubeconfig *config, const char *na
 }
 
 static moon_error *no_current_context(const moon_kubeconfig *config) {
-  if (!config->contexts.count && config->searched)
-    return moon_error_new(MOON_CONFIG, "no kubeconfig was found at %s", config->searched);
+  if (!config->contexts.count && config->empty_because) return moon_error_new(MOON_CONFIG, "%s", config->empty_because);
   if (!config->contexts.count) return moon_error_new(MOON_CONFIG, "the kubeconfig defines no context");
   char *hint = suggest(&config->contexts, "");
   moon_error *err = moon_error_new(MOON_CONFIG, "the kubeconfig sets no current-context: name the one to use%s", hint);

@@ -33,7 +33,7 @@ core.json = { decode = function(text) end, encode = function(value, options) end
 core.yaml = { decode = function(text) end, encode = function(value) end, decodeAll = function(text) end }
 
 -- ---------------------------------------------------------------------------------------------------- kubeconfig
----@class moonpool.KubeConfig
+---@class moonpool.KubeConfig  Loading replaces what it held, when it succeeds. tostring shows no secret.
 local KubeConfig = {}
 ---@return moonpool.KubeConfig
 function core.KubeConfig() end
@@ -51,9 +51,10 @@ function KubeConfig:setCurrentContext(name) end
 function KubeConfig:getCurrentContext() end
 ---@return { name: string, cluster: string, user: string?, namespace: string? }[]
 function KubeConfig:getContexts() end
----@return table[] secrets left out
+---@return { name: string, server: string?, tlsServerName: string?, caFile: string?, proxyUrl: string?, skipTLSVerify: boolean, hasCaData: boolean }[]
 function KubeConfig:getClusters() end
----@return table[] secrets left out
+--- Secrets left out: whether there is one, not which.
+---@return { name: string, username: string?, certFile: string?, tokenFile: string?, execCommand: string?, authProvider: string?, hasToken: boolean, hasPassword: boolean, hasClientCertificate: boolean }[]
 function KubeConfig:getUsers() end
 --- The methods of every KubeConfig (what its metatable's __index looks in): lua/moonpool/ adds makeApiClient here.
 core.kubeConfigMethods = KubeConfig

@@ -714,6 +714,10 @@ static void changes_nothing_when_a_load_fails(void **state) {
 static void says_which_file_cannot_be_read(void **state) {
   moon_kubeconfig *config = moon_kubeconfig_new();
   assert_error(load_file(config, "no/such"), MOON_CONFIG, "no/such: No such file or directory");
+  moon_target *target;
+  assert_error(moon_kubeconfig_target(config, "c", &target), MOON_CONFIG,
+               "context \"c\" is not defined: cannot read the kubeconfig");
+  assert_error(moon_kubeconfig_target(config, NULL, &target), MOON_CONFIG, "no/such: No such file or directory");
   assert_error(moon_kubeconfig_load_file(config, folder), MOON_CONFIG, "Is a directory");
   write_file("broken", "clusters:\n- name: k\n  cluster: {server: [1]}\n");
   char *expected = in_folder("broken:3: clusters[0].cluster.server: expected a string, got a list");
@@ -765,10 +769,11 @@ static void finds_the_default_files(void **state) {
 
   assert_ok(load_default(config, NULL, empty_home));
   moon_target *target;
-  assert_error(moon_kubeconfig_target(config, NULL, &target), MOON_CONFIG, "/r/.kube/config (set by $HOME");
+  assert_error(moon_kubeconfig_target(config, NULL, &target), MOON_CONFIG, "/r/.kube/config ($KUBECONFIG is not set)");
   assert_error(moon_kubeconfig_target(config, "x", &target), MOON_CONFIG, "no kubeconfig was found at");
   assert_ok(load_default(config, "/no/such/file", empty_home));
-  assert_error(moon_kubeconfig_target(config, NULL, &target), MOON_CONFIG, "/no/such/file (set by $KUBECONFIG)");
+  assert_error(moon_kubeconfig_target(config, NULL, &target), MOON_CONFIG,
+               "no kubeconfig was found at /no/such/file (the list in $KUBECONFIG)");
 
   setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", 1);
   unsetenv("KUBERNETES_SERVICE_PORT");
