@@ -80,7 +80,7 @@ $(B)/lib/libmoonpool.so: $(CORE_OBJ) $(B)/obj/embedded.o
 	@ln -sf libmoonpool.so $(B)/lib/libmoonpool.so.0
 
 # C tests: one program per file, linked with the core and with spec/core/support.
-$(B)/spec/%: spec/core/%.c $(CORE_OBJ) $(B)/obj/embedded.o $(wildcard spec/core/support/*.c)
+$(B)/spec/%: spec/core/%.c $(CORE_OBJ) $(B)/obj/embedded.o $(wildcard spec/core/support/*)
 	@mkdir -p $(@D)
 	@echo "  SPEC  $@"
 	@$(LINK) $(filter-out -MMD -MP,$(ALLCFLAGS)) -Ispec/core -o $@ $(filter %.c %.o,$^) $(PKGLIBS) -lcmocka -lm
@@ -102,17 +102,17 @@ deps: ## install the Debian packages that are missing, for everything below
 
 test: ## run the C tests and the Lua specs; no network, no cluster needed
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory all specs
+	@$(MAKE) -s all specs
 	@scripts/dev/test $(B) $(SPEC_BIN) $(SPECS)
 
 test-real: ## run the API specs on two real kube-apiservers (the first time builds them, about 5 minutes)
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s all
 	@scripts/dev/test-real $(B)
 
 bench: ## measure speed and memory beside curl, h2load and a bare mutex; prints ratios and aims
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
-	@$(MAKE) --no-print-directory all $(B)/bench/pool_bench
+	@$(MAKE) -s all $(B)/bench/pool_bench
 	@bench/run $(B)
 
 lint: ## formatting, Lua checks, and the floor plan of core/; compiler warnings are errors in every build
