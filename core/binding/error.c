@@ -2,7 +2,10 @@
 #include "binding/error.h"
 
 #include <lauxlib.h>
+#include <stdarg.h>
 #include <string.h>
+
+#include "binding/json.h"
 
 static const char meta_key; /* registry: the metatable of error objects */
 
@@ -17,6 +20,15 @@ static void set_integer(lua_State *L, const char *name, int64_t value) {
   lua_setfield(L, -2, name);
 }
 
+/* The `details` of a Status object, decoded; a text that is not JSON is left out. */
+static void set_details(lua_State *L, const char *text) {
+  if (!text) return;
+  moon_json_reader *reader = moon_json_reader_push(L);
+  bool ok = moon_json_reader_feed(L, reader, text, strlen(text)) && moon_json_reader_finish(L, reader);
+  if (ok) lua_setfield(L, -3, "details");
+  lua_pop(L, 1);
+}
+
 /* The error is copied into Lua in a protected call, so that it is freed even when memory runs out. */
 static int build(lua_State *L) {
   const moon_error *err = lua_touserdata(L, 1);
@@ -27,6 +39,7 @@ static int build(lua_State *L) {
   set_text(L, "cluster", err->cluster);
   set_text(L, "endpoint", err->endpoint);
   set_text(L, "continue", err->continue_token);
+  set_details(L, err->details);
   if (err->http_status) set_integer(L, "status", err->http_status);
   if (err->attempts) set_integer(L, "attempts", err->attempts);
   if (err->retry_after_ms >= 0) set_integer(L, "retryAfter", err->retry_after_ms);
@@ -81,6 +94,21 @@ static int error_tostring(lua_State *L) {
   luaL_addchar(&b, ')');
   luaL_pushresult(&b);
   return 1;
+}
+
+int moon_misuse(lua_State *L, const char *format, ...) {
+  lua_Debug ar;
+  int level = 1;
+  while (lua_getstack(L, level, &ar) && lua_getinfo(L, "S", &ar) &&
+         (*ar.what == 'C' || strncmp(ar.source, "@moonpool/", strlen("@moonpool/")) == 0))
+    level++;
+  luaL_where(L, level);
+  va_list args;
+  va_start(args, format);
+  lua_pushvfstring(L, format, args);
+  va_end(args);
+  lua_concat(L, 2);
+  return lua_error(L);
 }
 
 static int core_new_error(lua_State *L) {

@@ -8,6 +8,7 @@
 
 #include "binding/embedded.h"
 #include "binding/error.h"
+#include "binding/json.h"
 #include "binding/kubeconfig.h"
 #include "binding/log.h"
 #include "binding/scheduler.h"
@@ -16,7 +17,8 @@
 /* Loads a module that is built in and calls it, as the loader of a file would. Upvalue: its place in the table. */
 static int load_embedded(lua_State *L) {
   const moon_embedded_module *module = lua_touserdata(L, lua_upvalueindex(1));
-  lua_pushfstring(L, "@%s.lua", luaL_gsub(L, module->name, ".", "/"));
+  bool is_main = strcmp(module->name, "moonpool") == 0;
+  lua_pushfstring(L, "@%s.lua", is_main ? "moonpool/init" : luaL_gsub(L, module->name, ".", "/"));
   if (luaL_loadbufferx(L, (const char *)module->source, module->size, lua_tostring(L, -1), "t") != LUA_OK)
     return lua_error(L);
   lua_pushstring(L, module->name);
@@ -48,6 +50,10 @@ int luaopen_moonpool_core(lua_State *L) {
   moon_coroutine_open(L);
   moon_scheduler_open(L);
   moon_log_open(L);
+  moon_json_open(L);
+  lua_getfield(L, -1, "null");
+  lua_setfield(L, -3, "null");
+  lua_setfield(L, -2, "json");
   moon_kubeconfig_open(L);
   return 1;
 }
