@@ -159,7 +159,6 @@ static char **read_env(reader *r, const moon_node *exec) {
     size_t before = enter(r, "env[%zu]", i);
     if (item->type != MOON_NODE_MAPPING) fail_type(r, item, NULL, "a mapping with name and value");
     char *name = get_text(r, item, "name"), *value = get_text(r, item, "value");
-    if (!name || strchr(name, '=')) fail(r, item, "name", "expected the name of an environment variable");
     env[i] = moon_sprintf("%s=%s", name ? name : "", value ? value : "");
     free(name);
     moon_free_secret_text(value);
@@ -246,7 +245,7 @@ static moon_entry *read_user(reader *r, const moon_node *node) {
   if (provider) {
     size_t before = enter(r, "auth-provider");
     user->auth_provider = get_text(r, provider, "name");
-    if (!user->auth_provider) fail(r, provider, "name", "expected the provider's name");
+    if (!user->auth_provider) user->auth_provider = moon_strdup("(no name)");
     leave(r, before);
   }
   return &user->entry;

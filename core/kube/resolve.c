@@ -222,6 +222,8 @@ static const char *unfit_field(const moon_user_entry *user) {
 static const char *check_exec(const moon_exec_spec *exec) {
   if (!exec->command) return "has no command";
   if (!exec->api_version) return "has no apiVersion (client.authentication.k8s.io/v1 or /v1beta1)";
+  for (char **variable = exec->env; variable && *variable; variable++)
+    if (**variable == '=') return "has an environment variable without a name";
   const char *mode = exec->interactive_mode;
   if (!mode)
     return strcmp(exec->api_version, "client.authentication.k8s.io/v1") == 0
