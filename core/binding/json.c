@@ -189,6 +189,17 @@ static int buffer_collect(lua_State *L) {
   return 0;
 }
 
+moon_buffer *moon_json_push_buffer(lua_State *L) {
+  moon_buffer *buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
+  *buffer = (moon_buffer){0};
+  if (luaL_newmetatable(L, BUFFER_META)) {
+    lua_pushcfunction(L, buffer_collect);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return buffer;
+}
+
 /* encode(value [, {indent = n}]) -> text | nil, message */
 static int json_encode(lua_State *L) {
   int indent = 0;
@@ -203,13 +214,7 @@ static int json_encode(lua_State *L) {
       indent = (int)lua_tointeger(L, -1);
     }
   }
-  moon_buffer *text = lua_newuserdatauv(L, sizeof *text, 0); /* collected if pushing the result raises */
-  *text = (moon_buffer){0};
-  if (luaL_newmetatable(L, BUFFER_META)) {
-    lua_pushcfunction(L, buffer_collect);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
+  moon_buffer *text = moon_json_push_buffer(L);
   if (!moon_json_write(L, 1, indent, text)) {
     lua_pushnil(L);
     lua_insert(L, -2);

@@ -68,6 +68,7 @@ struct moon_json_reader {
   uint64_t line, line_offset;
   bool finishing; /* the piece is not of the text, but a space to end its last token */
   char *error;
+  int spared; /* KiB that were made of this text while the collector did not hear of it */
 };
 
 /* --- errors ---------------------------------------------------------------------------------------------------------
@@ -676,6 +677,70 @@ static void resume(lua_State *L, moon_json_reader *r, order what) {
   lua_error(L);
 }
 
+static void read_bytes(lua_State *L, moon_json_reader *r, const char *bytes, size_t len) {
+  r->piece = r->origin = bytes;
+  r->piece_end = bytes + len;
+  r->origin_offset = r->read;
+  resume(L, r, READ);
+  r->read += len;
+}
+
+/* --- the collector
+ * --------------------------------------------------------------------------------------------------------
+ *
+ * While a big text is read, nothing that is made is garbage yet, and a collector that looks for some costs a third of
+ * the time. So from SPARE_FROM bytes on the collector does not hear of what reading makes: it gets a credit for it
+ * (LUA_GCSTEP with a negative size: KiB that may be made before its next step), up to SPARE_MAX KiB a text. When the
+ * next big text comes, and the collector has not gone round since, it first does the work that it was spared, for the
+ * earlier text's values may be garbage by now. So memory stays in bounds, the user's settings are not touched, and
+ * between two pieces the collector works as ever. */
+
+enum { SLICE = 256 * 1024, SPARE_FROM = 512 * 1024, SPARE_MAX = 256 * 1024, CREDIT_PER_BYTE = 4 };
+
+static const char spared_key; /* registry: a weak table; its item 1, while the collector has not gone round, is an int:
+                                 the KiB that it was spared */
+
+/* Pushes the item: a userdata of one int. */
+static int *push_spared(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &spared_key) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_createtable(L, 1, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spared_key);
+  }
+  if (lua_rawgeti(L, -1, 1) != LUA_TUSERDATA) {
+    lua_pop(L, 1);
+    int *spared = lua_newuserdatauv(L, sizeof *spared, 0);
+    *spared = 0;
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, 1);
+  }
+  lua_remove(L, -2);
+  return lua_touserdata(L, -1);
+}
+
+/* Reads bytes of which the collector does not hear. */
+static void read_spared(lua_State *L, moon_json_reader *r, const char *bytes, size_t len) {
+  int *spared = push_spared(L);
+  if (r->spared == 0 && *spared > 0) {
+    lua_gc(L, LUA_GCSTEP, *spared);
+    *spared = 0;
+  }
+  int before = lua_gc(L, LUA_GCCOUNT), credit = (int)(len * CREDIT_PER_BYTE / 1024) + 1;
+  lua_gc(L, LUA_GCSTEP, -credit);
+  read_bytes(L, r, bytes, len);
+  int made = lua_gc(L, LUA_GCCOUNT) - before;
+  if (made < 0) made = 0; /* it went round all the same */
+  if (made != credit) lua_gc(L, LUA_GCSTEP, credit - made);
+  r->spared += made;
+  *spared += made;
+  lua_pop(L, 1);
+}
+
 /* --- the reader as others see it
  * ---------------------------------------------------------------------------------------- */
 
@@ -687,6 +752,7 @@ static void forget(moon_json_reader *r) {
   r->read = r->line_offset = 0;
   r->line = 1;
   r->finishing = false;
+  r->spared = 0;
   free(r->error);
   r->error = NULL;
   if (r->carry.capacity > CARRY_KEPT) moon_buffer_free(&r->carry);
@@ -719,16 +785,18 @@ moon_json_reader *moon_json_reader_push(lua_State *L) {
   return r;
 }
 
-static void read_bytes(lua_State *L, moon_json_reader *r, const char *bytes, size_t len) {
-  r->piece = r->origin = bytes;
-  r->piece_end = bytes + len;
-  r->origin_offset = r->read;
-  resume(L, r, READ);
-  r->read += len;
-}
-
 bool moon_json_reader_feed(lua_State *L, moon_json_reader *r, const char *bytes, size_t len) {
-  if (!r->error && len) read_bytes(L, r, bytes, len);
+  luaL_checkstack(L, 6, "JSON");
+  while (len > 0 && !r->error) {
+    size_t slice = len < SLICE ? len : SLICE;
+    if (r->read >= SPARE_FROM && r->spared < SPARE_MAX && lua_gc(L, LUA_GCISRUNNING) == 1) {
+      read_spared(L, r, bytes, slice);
+    } else {
+      read_bytes(L, r, bytes, slice);
+    }
+    bytes += slice;
+    len -= slice;
+  }
   return !r->error;
 }
 
