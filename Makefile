@@ -95,7 +95,7 @@ DEPS  = scripts/dev/deps
 SPECS = $(filter-out spec/real/%,$(shell find spec -name '*_spec.lua' | LC_ALL=C sort))
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 deps: ## install the Debian packages that are missing, for everything below
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES) $(LINT_PACKAGES) $(BENCH_PACKAGES)
@@ -109,6 +109,11 @@ test-real: ## run the API specs on two real kube-apiservers (the first time buil
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES)
 	@$(MAKE) -s all
 	@scripts/dev/test-real $(B)
+
+test-valgrind: ## run the C tests under valgrind
+	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) valgrind
+	@$(MAKE) -s specs
+	@UNDER="valgrind -q --error-exitcode=9 --leak-check=full" TEST_TIMEOUT=900 scripts/dev/test $(B) $(SPEC_BIN)
 
 bench: ## measure speed and memory beside curl, h2load and a bare mutex; prints ratios and aims
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
@@ -136,5 +141,5 @@ install: all ## install program, libraries, header and pkg-config file below PRE
 clean: ## remove everything that was built
 	rm -rf build
 
-.PHONY: all help deps test test-real bench lint specs install clean
+.PHONY: all help deps test test-real test-valgrind bench lint specs install clean
 -include $(CORE_OBJ:.o=.d) $(CLI_OBJ:.o=.d)
