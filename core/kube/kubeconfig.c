@@ -176,12 +176,25 @@ bool moon_file_read(const char *path, moon_bytes *out) {
   return ok;
 }
 
+/* Paths are read again later, perhaps after the program went to another folder. NULL stands for the current one. */
+static char *absolute_folder(const char *folder) {
+  if (folder && *folder == '/') return moon_strdup(folder);
+  char *current = getcwd(NULL, 0);
+  if (!current) return moon_strdup(folder ? folder : ".");
+  if (!folder) return current;
+  char *absolute = moon_sprintf("%s/%s", current, folder);
+  free(current);
+  return absolute;
+}
+
 moon_error *moon_kubeconfig_load_text(moon_kubeconfig *config, const char *text, size_t len, const char *name,
                                       const char *folder) {
   moon_kubeconfig *fresh = moon_kubeconfig_new();
   moon_document document;
   moon_error *err = moon_document_read(text, len, name, &document);
-  if (!err) err = moon_kubeconfig_read(fresh, &document, name, folder);
+  char *absolute = absolute_folder(folder);
+  if (!err) err = moon_kubeconfig_read(fresh, &document, name, absolute);
+  free(absolute);
   moon_document_free(&document);
   return finish(config, fresh, err);
 }

@@ -16,7 +16,7 @@
 
 typedef struct reader {
   const char *name;   /* of the text */
-  const char *folder; /* relative paths start here; NULL: the current one */
+  const char *folder; /* where relative paths start */
   moon_buffer path;
   moon_error *err;
 } reader;
@@ -103,7 +103,7 @@ static char *get_text(reader *r, const moon_node *mapping, const char *field) {
 
 /* The path made from the folder of the file and what the file says; takes `path`. */
 static char *place_path(const reader *r, char *path) {
-  if (!path || *path == '/' || !r->folder) return path;
+  if (!path || *path == '/') return path;
   char *placed = moon_sprintf("%s/%s", r->folder, path);
   free(path);
   return placed;

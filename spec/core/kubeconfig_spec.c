@@ -520,6 +520,25 @@ static void resolves_everything_a_target_has(void **state) {
   moon_target_release(target);
 }
 
+static void keeps_paths_when_the_program_changes_its_folder(void **state) {
+  write_file("here/config", WITH_USER("{tokenFile: ../token}"));
+  write_file("token", "from-file");
+  char *before = getcwd(NULL, 0);
+  assert_int_equal(chdir(folder), 0);
+  moon_kubeconfig *config = moon_kubeconfig_new();
+  assert_ok(moon_kubeconfig_load_file(config, "here/config"));
+  assert_int_equal(chdir("/"), 0);
+  moon_target *target;
+  assert_ok(moon_kubeconfig_target(config, NULL, &target));
+  char *path = in_folder("here/../token");
+  assert_string_equal(target->token_file, path);
+  free(path);
+  moon_target_release(target);
+  moon_kubeconfig_free(config);
+  assert_int_equal(chdir(before), 0);
+  free(before);
+}
+
 static void leaves_an_exec_command_without_a_slash_to_the_path(void **state) {
   moon_target *target = resolve(WITH_USER("{exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: aws}}"));
   assert_string_equal(target->exec->command, "aws");
@@ -943,6 +962,7 @@ int main(void) {
       cmocka_unit_test(normalises_and_checks_servers),
       cmocka_unit_test(keeps_passwords_in_urls_to_itself),
       cmocka_unit_test(resolves_everything_a_target_has),
+      cmocka_unit_test(keeps_paths_when_the_program_changes_its_folder),
       cmocka_unit_test(leaves_an_exec_command_without_a_slash_to_the_path),
       cmocka_unit_test(defaults_the_namespace_and_needs_no_user),
       cmocka_unit_test(lets_data_win_over_files),
