@@ -27,16 +27,6 @@ typedef enum moon_event_kind {
 /* "connectionCreated", ... : the names that scripts listen to. */
 const char *moon_event_name(moon_event_kind kind);
 
-typedef enum moon_remove_reason {
-  MOON_REMOVED_IDLE,      /* idle longer than maxIdleTime */
-  MOON_REMOVED_LIFETIME,  /* older than maxLifetime, or the server asked to go (GOAWAY, Connection: close) */
-  MOON_REMOVED_UNHEALTHY, /* the health check and its retries failed */
-  MOON_REMOVED_ERROR,     /* the transport failed */
-  MOON_REMOVED_STALE,     /* made with credentials that have changed since */
-  MOON_REMOVED_CLOSED,    /* the pool was closed, or the connection was used once (pooling off) */
-  MOON_REMOVED_REASONS
-} moon_remove_reason;
-
 const char *moon_remove_reason_name(moon_remove_reason reason); /* "idle", "lifetime", ... */
 
 typedef struct moon_event {

@@ -63,29 +63,7 @@
 #include "pool/events.h"
 
 typedef struct moon_pool moon_pool;
-typedef struct moon_conn moon_conn;
 
-/* Options; the defaults are the seed's where the seed has them. Times in ms, 0 = off where it says so. */
-typedef struct moon_pool_options {
-  int max_connections;              /* 10; at least 1 */
-  int min_connections;              /* 2; at most max_connections */
-  int64_t max_idle_time_ms;         /* 300000; 0 = off; never shrinks below min_connections */
-  int64_t acquire_timeout_ms;       /* 30000; at least 1 */
-  int64_t health_check_interval_ms; /* 60000; 0 = off. kube-apiserver closes a connection that was idle for 90 s; a
-                                       check resets that, so keep this below 80000 to keep min_connections alive */
-  int health_check_retries;         /* 3 further checks after the first failed one */
-  bool enable_warmup;               /* true: min_connections are made when the pool is; else from the first wait on */
-  int64_t max_lifetime_ms;          /* 1800000, each connection's own +/- 10 %; 0 = off */
-  int64_t connect_timeout_ms;       /* 10000; name resolution, TCP and TLS together */
-  int64_t health_check_timeout_ms;  /* 3000 */
-  int max_streams_per_connection;   /* 100 */
-  int max_connecting;               /* 2 at once beyond warm-up */
-  int64_t leak_detection_threshold_ms; /* 0 = off */
-  bool single_use; /* false; true (pooling off): each connection serves one user and is closed, no warm-up,
-                      no refill */
-} moon_pool_options;
-
-extern const moon_pool_options moon_pool_default_options;
 /* Checks ranges and contradictions; the message names the option as scripts write it (minConnections, ...). */
 moon_error *moon_pool_options_check(const moon_pool_options *options);
 
@@ -194,29 +172,10 @@ void moon_conn_closed(moon_conn *conn);
 
 /* --- a connection's facts; any thread --- */
 moon_pool *moon_conn_pool(const moon_conn *conn);
-uint64_t moon_conn_id(const moon_conn *conn); /* from 1, rising, unique in its pool */
 int64_t moon_conn_created_ms(const moon_conn *conn);
-uint64_t moon_conn_use_count(const moon_conn *conn);
 void moon_conn_set_link(moon_conn *conn,
                         void *link);         /* the network side's own pointer: set before `connect` answers, */
 void *moon_conn_link(const moon_conn *conn); /* read by whoever holds the connection */
-
-typedef struct moon_duration_stats {
-  int64_t p50_us, p99_us, max_us; /* 0 when there is no sample */
-  uint64_t count;
-} moon_duration_stats;
-
-typedef struct moon_pool_stats {
-  int total; /* idle + in_use + unhealthy (+ checking, counted as idle; + draining, counted as in use) */
-  int idle, in_use, unhealthy, connecting;
-  int wait_queue_length;
-  uint64_t created, acquired, released, timeouts, leaked;
-  uint64_t removed[MOON_REMOVED_REASONS];
-  moon_duration_stats wait_time; /* from asking to getting */
-  /* From getting to giving back; of a shared connection from its first stream to the last. After the first 1,000 uses
-   * percentiles are taken from every 16th use, and the max is known to 10 ms. */
-  moon_duration_stats use_time;
-} moon_pool_stats;
 
 void moon_pool_get_stats(const moon_pool *pool, moon_pool_stats *out);
 
