@@ -182,7 +182,7 @@ static moon_error *resolve_cluster(const moon_cluster_entry *cluster, moon_targe
                           "only one of them can be meant",
                           name, place);
   const char *tls_name = cluster->tls_server_name;
-  if (tls_name && !has_only(tls_name, strlen(tls_name), ".-_:"))
+  if (tls_name && !has_only(tls_name, strlen(tls_name), ".-_"))
     return moon_error_new(MOON_CONFIG, "the tls-server-name of cluster \"%s\" (%s) is not a host name", name, place);
   target->tls_server_name = moon_strdup(tls_name);
   target->proxy_url = moon_strdup(cluster->proxy_url);

@@ -1,6 +1,7 @@
 /* dialer.c: see dialer.h. */
 #include "net/dialer.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -192,6 +193,19 @@ static char *basic_credentials(const moon_target *target) {
   return line;
 }
 
+/* "Impersonate-Extra-<key>: <value>" for each value; what cannot stand in a header's name is percent-encoded in the
+ * key. */
+static void add_extra(moon_dialer *dialer, const moon_impersonate_extra *extra) {
+  moon_buffer name = {0};
+  moon_buffer_add_text(&name, "Impersonate-Extra-");
+  for (const unsigned char *c = (const unsigned char *)extra->key; *c; c++) {
+    bool plain = *c < 0x80 && (isalnum(*c) || strchr("!#$&'*+-.^_`|~", *c));
+    moon_buffer_addf(&name, plain ? "%c" : "%%%02X", *c);
+  }
+  for (char **value = extra->values; *value; value++) add_header(dialer, moon_sprintf("%s: %s", name.data, *value));
+  moon_buffer_free(&name);
+}
+
 static void add_credentials(moon_dialer *dialer) {
   const moon_target *target = dialer->target;
   if (target->token)
@@ -203,6 +217,7 @@ static void add_credentials(moon_dialer *dialer) {
   for (char **group = target->impersonate_groups; group && *group; group++) {
     add_header(dialer, moon_sprintf("Impersonate-Group: %s", *group));
   }
+  for (size_t i = 0; i < target->impersonate_extra_count; i++) add_extra(dialer, &target->impersonate_extra[i]);
 }
 
 static moon_error *set_address(moon_dialer *dialer) {
