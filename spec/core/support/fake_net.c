@@ -89,9 +89,9 @@ static void fake_dispose(void *ctx) {
   begin_call(fake);
   fake->disposed = true;
   moon_pool *pool = fake->pool;
-  fake->pool = NULL;
+  if (!fake->threaded) fake->pool = NULL;
   end_call(fake);
-  moon_pool_disposed(pool);
+  if (!fake->threaded) moon_pool_disposed(pool);
 }
 
 void fake_net_init(fake_net *fake) {

@@ -36,6 +36,7 @@ typedef struct fake_net {
   bool disposed;
   int64_t last_timeout_ms;
   moon_pool *pool;
+  bool threaded; /* a thread of the test ticks: it calls moon_pool_disposed when it sees `disposed` */
 
   /* how fake_net_run answers */
   const char *refuse; /* connects fail with this text */

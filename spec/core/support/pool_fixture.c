@@ -79,7 +79,7 @@ moon_pool_stats stats_of(fixture *fix) {
   return stats;
 }
 
-char *told(fixture *fix) {
+static char *told(fixture *fix) {
   moon_buffer text = {0};
   moon_event event;
   while (moon_event_queue_take(fix->events, &event)) {
@@ -94,6 +94,12 @@ char *told(fixture *fix) {
     free(event.text);
   }
   return moon_buffer_take(&text);
+}
+
+void expect_told(fixture *fix, const char *expected) {
+  char *text = told(fix);
+  assert_string_equal(text, expected);
+  free(text);
 }
 
 void forget_events(fixture *fix) {

@@ -1,0 +1,123 @@
+/* pool_events_spec.c: the queue of events, and the options of pools. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "pool/pool.h"
+
+static void count_wake(void *ctx) {
+  ++*(int *)ctx;
+}
+
+static bool append(moon_event_queue *queue, uint64_t conn_id) {
+  const moon_event event = {.conn_id = conn_id, .text = moon_strdup("text")};
+  bool wake = moon_event_queue_append(queue, &event);
+  if (wake) moon_event_queue_wake(queue);
+  return wake;
+}
+
+static void events_come_out_in_order_and_wake_once_per_batch(void **state) {
+  int wakes = 0;
+  moon_event_queue *queue = moon_event_queue_new(1000, count_wake, &wakes);
+  moon_event event;
+  for (uint64_t round = 0; round < 3; round++) {
+    for (uint64_t i = 1; i <= 200; i++) assert_int_equal(append(queue, i), i == 1);
+    assert_int_equal(wakes, round + 1);
+    for (uint64_t i = 1; i <= 200; i++) {
+      assert_true(moon_event_queue_take(queue, &event));
+      assert_int_equal(event.conn_id, i);
+      free(event.text);
+    }
+    assert_false(moon_event_queue_take(queue, &event));
+  }
+  assert_int_equal(moon_event_queue_dropped(queue), 0);
+  moon_event_queue_release(queue);
+}
+
+static void past_the_limit_the_oldest_are_dropped_and_counted(void **state) {
+  moon_event_queue *queue = moon_event_queue_new(100, NULL, NULL);
+  for (uint64_t i = 1; i <= 250; i++) append(queue, i);
+  assert_int_equal(moon_event_queue_dropped(queue), 150);
+  moon_event event;
+  for (uint64_t i = 151; i <= 250; i++) {
+    assert_true(moon_event_queue_take(queue, &event));
+    assert_int_equal(event.conn_id, i);
+    free(event.text);
+  }
+  assert_false(moon_event_queue_take(queue, &event));
+  moon_event_queue_release(queue);
+}
+
+static void a_closed_queue_takes_nothing_and_wakes_nobody(void **state) {
+  int wakes = 0;
+  moon_event_queue *queue = moon_event_queue_new(100, count_wake, &wakes);
+  append(queue, 1);
+  moon_event_queue_close(queue);
+  assert_false(append(queue, 2));
+  moon_event_queue_wake(queue);
+  assert_int_equal(wakes, 1);
+  moon_event event;
+  assert_true(moon_event_queue_take(queue, &event));
+  free(event.text);
+  assert_false(moon_event_queue_take(queue, &event));
+  moon_event_queue_release(queue);
+}
+
+static void events_have_the_names_that_scripts_listen_to(void **state) {
+  const char *const names[] = {"connectionCreated", "connectionAcquired",  "connectionReleased",
+                               "connectionRemoved", "connectionUnhealthy", "connectionLeaked",
+                               "acquireTimeout",    "poolReady",           "poolDrained"};
+  for (int kind = 0; kind < 9; kind++) assert_string_equal(moon_event_name((moon_event_kind)kind), names[kind]);
+  const char *const reasons[] = {"idle", "lifetime", "unhealthy", "error", "stale", "closed"};
+  for (int i = 0; i < MOON_REMOVED_REASONS; i++)
+    assert_string_equal(moon_remove_reason_name((moon_remove_reason)i), reasons[i]);
+}
+
+static void expect_bad(const moon_pool_options *options, const char *message) {
+  moon_error *err = moon_pool_options_check(options);
+  assert_non_null(err);
+  assert_int_equal(err->kind, MOON_CONFIG);
+  assert_string_equal(err->message, message);
+  moon_error_free(err);
+}
+
+static void the_default_options_are_good(void **state) {
+  assert_null(moon_pool_options_check(&moon_pool_default_options));
+}
+
+static void options_out_of_range_are_named_as_scripts_write_them(void **state) {
+  moon_pool_options options = moon_pool_default_options;
+  options.max_connections = 0;
+  expect_bad(&options, "maxConnections is 0, expected 1 to 100000");
+  options = moon_pool_default_options;
+  options.acquire_timeout_ms = 0;
+  expect_bad(&options, "acquireTimeout is 0, expected 1 to 31622400000");
+  options = moon_pool_default_options;
+  options.max_idle_time_ms = -1;
+  expect_bad(&options, "maxIdleTime is -1, expected 0 to 31622400000");
+  options = moon_pool_default_options;
+  options.max_streams_per_connection = 10001;
+  expect_bad(&options, "maxStreamsPerConnection is 10001, expected 1 to 10000");
+}
+
+static void options_that_contradict_each_other_are_refused(void **state) {
+  moon_pool_options options = moon_pool_default_options;
+  options.min_connections = 11;
+  expect_bad(&options, "minConnections (11) is greater than maxConnections (10)");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(events_come_out_in_order_and_wake_once_per_batch),
+      cmocka_unit_test(past_the_limit_the_oldest_are_dropped_and_counted),
+      cmocka_unit_test(a_closed_queue_takes_nothing_and_wakes_nobody),
+      cmocka_unit_test(events_have_the_names_that_scripts_listen_to),
+      cmocka_unit_test(the_default_options_are_good),
+      cmocka_unit_test(options_out_of_range_are_named_as_scripts_write_them),
+      cmocka_unit_test(options_that_contradict_each_other_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
