@@ -143,12 +143,25 @@ static bool exchange_data(moon_exchange *exchange, const char *bytes, size_t len
   return true;
 }
 
+static void explain_refusal(moon_error *err, const moon_dialer *dialer) {
+  if (err->http_status != 401 && err->http_status != 403) return;
+  if (!moon_dialer_withholds_credentials(dialer)) return;
+  char *message =
+      moon_sprintf("%s; the user's credentials were not sent, because the server is plain http", err->message);
+  free(err->message);
+  err->message = message;
+}
+
 static void exchange_done(moon_exchange *exchange, moon_error *err) {
   moon_call *call = MOON_ENTRY(exchange, moon_call, exchange);
-  const char *endpoint = moon_dialer_endpoint(moon_network_dialer(moon_network_of(call->pool)));
+  const moon_dialer *dialer = moon_network_dialer(moon_network_of(call->pool));
+  const char *endpoint = moon_dialer_endpoint(dialer);
   if (!err) {
     err = moon_status_error(call->request, &call->response, endpoint);
-    if (err) moon_error_set(&err->endpoint, endpoint);
+    if (err) {
+      moon_error_set(&err->endpoint, endpoint);
+      explain_refusal(err, dialer);
+    }
   }
   if (!call->leased) {
     moon_pool_give_back(call->pool, call->conn);

@@ -339,6 +339,10 @@ const char *moon_dialer_endpoint(const moon_dialer *dialer) {
   return dialer->endpoint;
 }
 
+bool moon_dialer_withholds_credentials(const moon_dialer *dialer) {
+  return dialer->target->credentials_withheld;
+}
+
 const char *moon_dialer_base_url(const moon_dialer *dialer) {
   return dialer->base_url;
 }
