@@ -14,7 +14,7 @@ SANITIZE ?=
 
 # Debian packages: to build, to test (on real servers too), to check, to measure. Each target installs what it needs.
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev libyaml-dev libcjson-dev libssl-dev \
-                 libuv1-dev libmicrohttpd-dev libedit-dev lua-argparse ca-certificates
+                 libuv1-dev libmicrohttpd-dev libgnutls28-dev zlib1g-dev libedit-dev lua-argparse ca-certificates
 TEST_PACKAGES  = lua-busted libcmocka-dev nghttp2-proxy curl python3 procps
 REAL_PACKAGES  = etcd-server openssl curl python3
 LINT_PACKAGES  = clang-format lua-check
@@ -24,7 +24,7 @@ empty :=
 comma := ,
 VERSION = $(shell sed -n 's/.*MOON_VERSION "\(.*\)".*/\1/p' core/moonpool.h)
 B     := build$(if $(SANITIZE),/sanitize-$(subst $(comma),-,$(SANITIZE)))
-PKGS  := lua5.4 libcurl yaml-0.1 libcjson openssl libuv libmicrohttpd
+PKGS  := lua5.4 libcurl yaml-0.1 libcjson openssl libuv libmicrohttpd gnutls zlib
 
 # --- flags ---------------------------------------------------------------------------------------------------------
 WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \

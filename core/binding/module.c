@@ -8,6 +8,7 @@
 
 #include "binding/embedded.h"
 #include "binding/error.h"
+#include "binding/http.h"
 #include "binding/json.h"
 #include "binding/kubeconfig.h"
 #include "binding/log.h"
@@ -55,6 +56,14 @@ int luaopen_moonpool_core(lua_State *L) {
   lua_setfield(L, -3, "null");
   lua_setfield(L, -2, "json");
   moon_kubeconfig_open(L);
+  moon_http_open(L);
+  lua_setfield(L, -2, "http");
+  moon_pki_open(L);
+  lua_setfield(L, -2, "pki");
+  moon_after_open(L);
+  lua_setfield(L, -2, "after");
+  lua_pushcfunction(L, moon_write_private_file);
+  lua_setfield(L, -2, "writePrivateFile");
   return 1;
 }
 

@@ -156,6 +156,75 @@ function core.currentTask() end
 ---@return integer
 function core.now() end
 
+-- ---------------------------------------------------------------------------------------------------- servers (for moonpool.sim)
+core.http = {}
+core.pki = {}
+---@class moonpool.core.HttpServer  Listens until closed; keeps the program alive meanwhile. Has __close.
+local HttpServer = {}
+--- Starts an HTTP/1.1 server. `handler(exchange, method, target, body)` is called for every request, when it has arrived as a whole; it may
+--- not wait. It returns status, body, content type and a table of headers, or nothing when the exchange is answered otherwise.
+---@param options { address: string, port: integer?, certificate: string?, key: string?, clientCa: string?, maxBody: integer?, idleTimeout: integer?, handler: function }
+---@return moonpool.core.HttpServer?, string? problem
+function core.http.listen(options) end
+---@param text string
+---@return string
+function core.http.gzip(text) end
+---@return integer
+function HttpServer:port() end
+--- What happens to new connections: "accept"; "stall": the TCP handshake and nothing else; "refuse": the port is closed.
+---@return true?, string? problem
+function HttpServer:setListening(how) end
+--- For new connections. PEM.
+---@return true?, string? problem
+function HttpServer:setCertificate(certificate, key) end
+--- Resets every connection.
+function HttpServer:dropConnections() end
+---@return { accepted: integer, open: integer }
+function HttpServer:stats() end
+function HttpServer:close() end
+
+---@class moonpool.core.HttpExchange  A request and its answer. When the client is gone, its functions do nothing.
+local HttpExchange = {}
+---@return string?
+function HttpExchange:header(name) end
+--- The client's certificate: common name and organizations; false when it cannot be verified; nothing when there is none.
+---@return string|false|nil, string[]?
+function HttpExchange:identity() end
+--- Answers, any time. With `cutAfter`, so many bytes of the body are sent, and the connection is reset.
+function HttpExchange:answer(status, body, contentType, headers, cutAfter) end
+--- Answers with a body that is written piece by piece; `body` is the first piece.
+function HttpExchange:stream(status, body, contentType, headers) end
+function HttpExchange:write(bytes) end
+---@return integer bytes that were written and not sent yet
+function HttpExchange:backlog() end
+function HttpExchange:finish() end
+--- Resets the connection.
+function HttpExchange:reset() end
+---@return boolean
+function HttpExchange:isOpen() end
+--- fn() is called when the exchange is over, answered or not.
+function HttpExchange:onClose(fn) end
+
+---@class moonpool.core.Authority  A certificate authority in memory (ECDSA P-256).
+local Authority = {}
+---@param commonName string
+---@return moonpool.core.Authority
+function core.pki.authority(commonName) end
+---@return string pem
+function Authority:certificate() end
+--- notBefore and notAfter are seconds from now.
+---@param request { commonName: string, usage: "server"|"client", organizations: string[]?, altNames: string[]?, notBefore: integer?, notAfter: integer? }
+---@return string certificate PEM
+---@return string key PEM
+function Authority:issue(request) end
+
+--- Calls fn() once, in so many ms, on the Lua thread; fn may not wait. Does not keep the program alive.
+---@return { cancel: fun(self) }
+function core.after(ms, fn) end
+--- Writes a file that only its owner may read, as a whole or not at all.
+---@return true?, string? problem
+function core.writePrivateFile(path, text) end
+
 -- ---------------------------------------------------------------------------------------------------- log
 --- Sends log lines to fn(level, text) on the Lua thread; nil: standard error.
 function core.setLogger(fn) end

@@ -1,0 +1,42 @@
+-- kubeconfig.lua: writes the kubeconfig of simulated clusters, with everything embedded.
+
+local core = require("moonpool.core")
+local defaults = require("moonpool.sim.defaults")
+
+local kubeconfig = {}
+
+---@param clusters moonpool.sim.Cluster[]
+---@return string
+function kubeconfig.text(clusters)
+  local lines = { "apiVersion: v1", "kind: Config", "clusters:" }
+  local function add(format, ...) lines[#lines + 1] = format:format(...) end
+  if #clusters == 0 then lines[3] = "clusters: []" end
+  for _, one in ipairs(clusters) do
+    add("- name: %s\n  cluster:\n    server: %s\n    certificate-authority-data: %s", one.name, one.url,
+      defaults.base64(one.authority:certificate()))
+  end
+  add("users:%s", #clusters == 0 and " []" or "")
+  for _, one in ipairs(clusters) do
+    add("- name: %s-admin\n  user:\n    client-certificate-data: %s\n    client-key-data: %s", one.name,
+      defaults.base64(one.users.admin[1]), defaults.base64(one.users.admin[2]))
+    add("- name: %s-token\n  user:\n    token: %s", one.name, one.users.adminToken)
+    add("- name: %s-nobody\n  user:\n    token: %s", one.name, one.users.plainToken)
+  end
+  add("contexts:%s", #clusters == 0 and " []" or "")
+  for _, one in ipairs(clusters) do
+    for suffix, user in pairs({ [""] = "-admin", ["-token"] = "-token", ["-nobody"] = "-nobody" }) do
+      add("- name: %s%s\n  context:\n    cluster: %s\n    user: %s%s\n    namespace: default", one.name, suffix, one.name, one.name, user)
+    end
+  end
+  add('current-context: "%s"\n', clusters[1] and clusters[1].name or "")
+  return table.concat(lines, "\n")
+end
+
+--- Writes a file that only its owner can read, all at once: whoever waits for it finds it complete.
+---@param path string
+---@param text string
+---@return true? ok
+---@return string? problem
+function kubeconfig.write(path, text) return core.writePrivateFile(path, text) end
+
+return kubeconfig
