@@ -45,6 +45,9 @@
  *   - An idle connection is checked after health_check_interval_ms (+/- 10 %) without use or check. The first
  *     failure makes it UNHEALTHY; health_check_retries further checks follow, 1 s (+/- 10 %) apart; then it is
  *     removed. A check that succeeds puts it back in its place among the idle ones.
+ *   - A connection's lifetime (+/- 10 %) is looked at when it is handed out, released, and while idle. Shared ones that
+ *     outlive it take no new streams; in a full pool that happens to one at a time, so that long watches cannot close
+ *     it to everybody else.
  *   - Events per connection: created, (acquired, released)*, removed; removed exactly once, and only for those
  *     created. One that is lost while in use leaves the total, and is replaced, at once; `removed` follows the last
  *     release. One that is cut when its pool closes has its uses ended (`released`) by the pool; giving it back

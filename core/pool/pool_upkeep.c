@@ -12,7 +12,7 @@
 #include "base/random.h"
 
 enum {
-  RECHECK_MS = 1000,
+  RECHECK_MS = 1000, /* also of an old connection that could not be drained */
   BACKOFF_FIRST_MS = 100,
   BACKOFF_CAP_MS = 5000,
   BACKOFF_CAP_SHORT_MS = 1000, /* while connections are missing that should be there */
@@ -46,11 +46,16 @@ static int64_t check_due(const moon_conn *conn, int64_t now_ms) {
   return proven_ms + conn->check_interval_ms;
 }
 
+static int64_t expiry_due(const moon_conn *conn, int64_t now_ms) {
+  if (conn->leased || conn->state == CONN_DRAINING) return INT64_MAX; /* its release looks */
+  return conn->expires_ms > now_ms ? conn->expires_ms : now_ms + RECHECK_MS;
+}
+
 void arm_conn(moon_conn *conn, int64_t now_ms) {
   if (conn->state == CONN_CLOSING) return;
   int64_t due = earlier(leak_due(conn, now_ms), check_due(conn, now_ms));
   due = earlier(due, idle_due(conn, now_ms));
-  if (conn->state != CONN_DRAINING) due = earlier(due, conn->expires_ms);
+  due = earlier(due, expiry_due(conn, now_ms));
   if (due != INT64_MAX) moon_timers_set(&conn->pool->timers, &conn->timer, due);
 }
 
@@ -75,12 +80,21 @@ static void report_leak(moon_conn *conn, int64_t now_ms) {
                    pool->name, (unsigned long long)conn->id, (long long)(now_ms - conn->busy_since_ms), conn->origin);
 }
 
+/* A connection in use that is too old takes no new streams. Where there is no room to make another one this is done to
+ * one at a time: watches may stay for hours, and must not close the pool to everybody else. */
+static void expire(moon_conn *conn) {
+  moon_pool *pool = conn->pool;
+  if (conn->leased) return;
+  if (conn->users && pool->total == pool->options.max_connections && pool->count[CONN_DRAINING]) return;
+  conn_drain(conn, MOON_REMOVED_LIFETIME);
+}
+
 void conn_timer_fired(moon_timer *timer) {
   moon_conn *conn = MOON_ENTRY(timer, moon_conn, timer);
   moon_pool *pool = conn->pool;
   int64_t now = pool->now_ms;
   if (conn->leased && !conn->leak_told && now >= leak_due(conn, now)) report_leak(conn, now);
-  if (now >= conn->expires_ms) conn_drain(conn, MOON_REMOVED_LIFETIME);
+  if (now >= conn->expires_ms) expire(conn);
   if (conn->state == CONN_IDLE) evict_idle(pool, now);
   if ((conn->state == CONN_IDLE || conn->state == CONN_UNHEALTHY) && now >= check_due(conn, now)) conn_check(conn);
   arm_conn(conn, now);

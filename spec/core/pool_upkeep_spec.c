@@ -314,6 +314,33 @@ static void a_shared_connection_past_its_lifetime_drains(void **state) {
   fixture_end(&fix);
 }
 
+static void in_a_full_pool_old_shared_connections_drain_one_at_a_time(void **state) {
+  fixture fix;
+  moon_pool_options options = quiet_options();
+  options.max_connections = 3;
+  options.max_lifetime_ms = 100000;
+  fixture_start(&fix, &options);
+  moon_conn *watch[3];
+  for (int i = 0; i < 3; i++) watch[i] = get(&fix, MOON_USE_STREAM);
+  fake_net_advance(&fix.fake, 200000);
+  moon_conn *conn[2];
+  for (int i = 0; i < 2; i++) { /* the two that do not drain */
+    conn[i] = get(&fix, MOON_USE_STREAM);
+    assert_int_equal(moon_conn_use_count(conn[i]), 2);
+  }
+  for (int i = 0; i < 2; i++) put(&fix, conn[i]);
+  for (int i = 0; i < 3; i++)
+    if (watch[i] != conn[0] && watch[i] != conn[1]) put(&fix, watch[i]);
+  assert_int_equal(stats_of(&fix).total, 2);
+  fake_net_advance(&fix.fake, 1000);
+  moon_conn *young = get(&fix, MOON_USE_STREAM); /* room again: both others drain */
+  assert_int_equal(moon_conn_id(young), 4);
+  for (int i = 0; i < 2; i++) put(&fix, conn[i]);
+  assert_int_equal(stats_of(&fix).removed[MOON_REMOVED_LIFETIME], 3);
+  put(&fix, young);
+  fixture_end(&fix);
+}
+
 static void a_lifetime_of_0_never_ends(void **state) {
   fixture fix;
   moon_pool_options options = quiet_options();
@@ -345,6 +372,20 @@ static void new_credentials_make_all_older_connections_stale(void **state) {
   put(&fix, late.conn);
   fake_net_advance(&fix.fake, 60000);
   assert_int_equal(stats_of(&fix).idle, 3);
+  fixture_end(&fix);
+}
+
+static void a_connection_made_with_the_old_credentials_is_not_handed_out(void **state) {
+  fixture fix;
+  moon_pool_options options = quiet_options();
+  fixture_start(&fix, &options);
+  forget_events(&fix);
+  asker self;
+  ask(&fix, &self, MOON_USE_LEASE);
+  moon_pool_make_stale(fix.pool);
+  fake_net_run(&fix.fake);
+  expect_told(&fix, "Created 1, Removed 1 stale, Created 2, Acquired 2");
+  put(&fix, self.conn);
   fixture_end(&fix);
 }
 
@@ -439,8 +480,10 @@ int main(void) {
       cmocka_unit_test(a_lifetime_that_ended_in_use_is_seen_at_release),
       cmocka_unit_test(a_lifetime_that_ended_is_seen_at_hand_out),
       cmocka_unit_test(a_shared_connection_past_its_lifetime_drains),
+      cmocka_unit_test(in_a_full_pool_old_shared_connections_drain_one_at_a_time),
       cmocka_unit_test(a_lifetime_of_0_never_ends),
       cmocka_unit_test(new_credentials_make_all_older_connections_stale),
+      cmocka_unit_test(a_connection_made_with_the_old_credentials_is_not_handed_out),
       cmocka_unit_test(a_connection_that_the_server_drains_takes_no_new_users),
       cmocka_unit_test(a_forgotten_lease_is_reported_once_with_its_origin),
       cmocka_unit_test(without_a_threshold_no_lease_is_too_long),
