@@ -96,13 +96,17 @@ static int error_tostring(lua_State *L) {
   return 1;
 }
 
-int moon_misuse(lua_State *L, const char *format, ...) {
+void moon_push_place(lua_State *L) {
   lua_Debug ar;
   int level = 1;
   while (lua_getstack(L, level, &ar) && lua_getinfo(L, "S", &ar) &&
          (*ar.what == 'C' || strncmp(ar.source, "@moonpool/", strlen("@moonpool/")) == 0))
     level++;
   luaL_where(L, level);
+}
+
+int moon_misuse(lua_State *L, const char *format, ...) {
+  moon_push_place(L);
   va_list args;
   va_start(args, format);
   lua_pushvfstring(L, format, args);

@@ -11,6 +11,8 @@
 void moon_push_error_object(lua_State *L, moon_error *err);
 /* Pushes nil and the error object; returns 2, so that a function can end with it. Takes over err. */
 int moon_push_error(lua_State *L, moon_error *err);
+/* Pushes "script.lua:12: ", the innermost place in the script (not in the Lua that ships); "" when there is none. */
+void moon_push_place(lua_State *L);
 /* Raises an error of misuse, with the place in the script (not in the Lua that ships) before it. Does not return. */
 int moon_misuse(lua_State *L, const char *format, ...);
 /* Adds errorMeta and newError to the table on top. */

@@ -6,13 +6,16 @@
 #include <lualib.h>
 #include <string.h>
 
+#include "binding/call.h"
 #include "binding/embedded.h"
 #include "binding/error.h"
 #include "binding/http.h"
 #include "binding/json.h"
 #include "binding/kubeconfig.h"
 #include "binding/log.h"
+#include "binding/pool.h"
 #include "binding/scheduler.h"
+#include "binding/stream.h"
 #include "moonpool.h"
 
 /* Loads a module that is built in and calls it, as the loader of a file would. Upvalue: its place in the table. */
@@ -64,6 +67,9 @@ int luaopen_moonpool_core(lua_State *L) {
   lua_setfield(L, -2, "after");
   lua_pushcfunction(L, moon_write_private_file);
   lua_setfield(L, -2, "writePrivateFile");
+  moon_call_open(L);
+  moon_stream_open(L);
+  moon_pool_open(L);
   return 1;
 }
 

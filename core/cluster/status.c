@@ -59,11 +59,10 @@ static moon_error *from_status_object(const moon_response *response) {
   return err;
 }
 
-/* One line: white space folded, what cannot be printed left out. */
-static char *excerpt(const moon_buffer *body) {
+char *moon_status_excerpt(const char *bytes, size_t len) {
   moon_buffer line = {0};
-  for (size_t i = 0; i < body->len && line.len < MAX_EXCERPT; i++) {
-    unsigned char c = (unsigned char)body->data[i];
+  for (size_t i = 0; i < len && line.len < MAX_EXCERPT; i++) {
+    unsigned char c = (unsigned char)bytes[i];
     if (!isspace(c)) {
       if (c >= 0x20 && c != 0x7f) moon_buffer_add_char(&line, (char)c);
     } else if (line.len && line.data[line.len - 1] != ' ') {
@@ -83,7 +82,7 @@ moon_error *moon_status_error(const moon_request *request, const moon_response *
                          request->method, endpoint, request->path, status);
   }
   if (!err) {
-    char *text = excerpt(&response->body);
+    char *text = moon_status_excerpt(response->body.data, response->body.len);
     err = moon_error_new(kind_of(status), "%s %s%s: HTTP %d%s%s%s%s", request->method, endpoint, request->path, status,
                          *text ? ", not from an API server (" : "",
                          *text ? (response->content_type ? response->content_type : "no content type") : "",

@@ -1,0 +1,197 @@
+/* connection.c: see connection.h.
+ *
+ * A handle stands for one lease, not for one connection: after it was given back the handle stays dead, whoever leases
+ * the connection next. It keeps the cluster, and with it the pool, open. A call over the connection shares the lease,
+ * so that a connection is never given back under a call. Runs on the Lua thread; moon_lease also on reactors. */
+#include "binding/connection.h"
+
+#include <lauxlib.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "binding/call.h"
+#include "binding/error.h"
+#include "binding/pool.h"
+#include "binding/stream.h"
+
+#define CONNECTION_TYPE "moonpool.Connection"
+
+struct moon_lease {
+  atomic_int refs;
+  moon_pool *pool;
+  moon_conn *conn;
+  char *origin;
+};
+
+struct moon_connection {
+  moon_cluster *cluster; /* NULL: given back, or never leased */
+  moon_conn *conn;
+  moon_lease *shared; /* made for the first call: then that gives the connection back */
+  char *origin;
+  uint64_t id; /* for messages, also afterwards */
+};
+
+moon_lease *moon_lease_retain(moon_lease *lease) {
+  atomic_fetch_add(&lease->refs, 1);
+  return lease;
+}
+
+void moon_lease_release(moon_lease *lease) {
+  if (!lease || atomic_fetch_sub(&lease->refs, 1) != 1) return;
+  moon_pool_give_back(lease->pool, lease->conn);
+  moon_pool_release(lease->pool);
+  free(lease->origin);
+  free(lease);
+}
+
+moon_connection *moon_connection_push(lua_State *L) {
+  moon_connection *connection = lua_newuserdatauv(L, sizeof *connection, 0);
+  *connection = (moon_connection){0};
+  luaL_setmetatable(L, CONNECTION_TYPE);
+  return connection;
+}
+
+void moon_connection_set(moon_connection *connection, moon_cluster *cluster, moon_conn *conn, char *origin) {
+  connection->cluster = moon_cluster_retain(cluster);
+  connection->conn = conn;
+  connection->origin = origin;
+  connection->id = moon_conn_id(conn);
+}
+
+static void give_back(moon_connection *connection) {
+  moon_cluster *cluster = connection->cluster;
+  connection->cluster = NULL;
+  if (connection->shared) {
+    moon_lease_release(connection->shared);
+    connection->shared = NULL;
+  } else {
+    moon_pool_give_back(moon_cluster_pool(cluster), connection->conn);
+    free(connection->origin);
+  }
+  connection->conn = NULL;
+  connection->origin = NULL;
+  moon_cluster_release(cluster);
+}
+
+/* The handle at `index`, still leased. */
+static moon_connection *check_leased(lua_State *L, int index) {
+  moon_connection *connection = luaL_checkudata(L, index, CONNECTION_TYPE);
+  if (!connection->cluster) moon_misuse(L, "connection %I was already released", (LUAI_UACINT)connection->id);
+  return connection;
+}
+
+moon_conn *moon_connection_use(lua_State *L, int index, moon_lease **lease, moon_cluster **cluster) {
+  moon_connection *connection = check_leased(L, index);
+  if (!connection->shared) {
+    moon_lease *shared = moon_zalloc(sizeof *shared);
+    atomic_init(&shared->refs, 1);
+    shared->pool = moon_pool_retain(moon_cluster_pool(connection->cluster));
+    shared->conn = connection->conn;
+    shared->origin = connection->origin;
+    connection->origin = NULL;
+    connection->shared = shared;
+  }
+  *lease = moon_lease_retain(connection->shared);
+  *cluster = connection->cluster;
+  return connection->conn;
+}
+
+void moon_connection_release(lua_State *L, int index, const moon_pool *pool) {
+  moon_connection *connection = check_leased(L, index);
+  if (pool && moon_cluster_pool(connection->cluster) != pool)
+    moon_misuse(L, "connection %I belongs to the pool of '%s', not to that of '%s'", (LUAI_UACINT)connection->id,
+                moon_cluster_name(connection->cluster), moon_pool_name(pool));
+  give_back(connection);
+}
+
+/* --- the handle --- */
+
+static int connection_release(lua_State *L) {
+  moon_connection_release(L, 1, NULL);
+  return 0;
+}
+
+static int connection_close(lua_State *L) {
+  moon_connection *connection = luaL_checkudata(L, 1, CONNECTION_TYPE);
+  if (connection->cluster) give_back(connection);
+  return 0;
+}
+
+static int connection_gc(lua_State *L) {
+  moon_connection *connection = luaL_checkudata(L, 1, CONNECTION_TYPE);
+  if (!connection->cluster) return 0;
+  const char *origin = connection->shared ? connection->shared->origin : connection->origin;
+  moon_log(MOON_LOG_WARN, "%s: connection %llu was collected without having been released%s%s",
+           moon_cluster_name(connection->cluster), (unsigned long long)connection->id, origin ? "; acquired at " : "",
+           origin ? origin : "");
+  give_back(connection);
+  return 0;
+}
+
+static int connection_tostring(lua_State *L) {
+  moon_connection *connection = luaL_checkudata(L, 1, CONNECTION_TYPE);
+  if (connection->cluster)
+    lua_pushfstring(L, CONNECTION_TYPE ": %I of %s, used %I times", (LUAI_UACINT)connection->id,
+                    moon_cluster_name(connection->cluster), (LUAI_UACINT)moon_conn_use_count(connection->conn));
+  else
+    lua_pushfstring(L, CONNECTION_TYPE ": %I, released", (LUAI_UACINT)connection->id);
+  return 1;
+}
+
+/* Methods first (upvalue), then the facts. */
+static int connection_index(lua_State *L) {
+  moon_connection *connection = luaL_checkudata(L, 1, CONNECTION_TYPE);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  if (lua_type(L, 2) != LUA_TSTRING) return 1;
+  const char *name = lua_tostring(L, 2);
+  if (strcmp(name, "id") == 0) {
+    lua_pushinteger(L, (lua_Integer)connection->id);
+    return 1;
+  }
+  bool is_use_count = strcmp(name, "useCount") == 0, is_age = strcmp(name, "age") == 0;
+  if (!is_use_count && !is_age && strcmp(name, "createdAt") != 0) return 1;
+  const moon_conn *conn = check_leased(L, 1)->conn;
+  int64_t age_ms = moon_clock_now_ms() - moon_conn_created_ms(conn);
+  lua_pushinteger(L, is_use_count ? (lua_Integer)moon_conn_use_count(conn)
+                     : is_age     ? age_ms
+                                  : moon_clock_wall_ms() - age_ms);
+  return 1;
+}
+
+static int connection_call(lua_State *L) {
+  check_leased(L, 1);
+  return moon_call_from_lua(L, NULL);
+}
+
+static int connection_stream(lua_State *L) {
+  check_leased(L, 1);
+  return moon_stream_from_lua(L, NULL);
+}
+
+static int connection_info(lua_State *L) {
+  return moon_push_info(L, check_leased(L, 1)->cluster);
+}
+
+int moon_connection_open(lua_State *L) {
+  static const luaL_Reg methods[] = {{"call", connection_call},
+                                     {"stream", connection_stream},
+                                     {"info", connection_info},
+                                     {"release", connection_release},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__tostring", connection_tostring}, {"__close", connection_close}, {"__gc", connection_gc}, {NULL, NULL}};
+  luaL_newmetatable(L, CONNECTION_TYPE);
+  luaL_setfuncs(L, meta, 0);
+  luaL_newlib(L, methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "connectionMethods");
+  lua_pushcclosure(L, connection_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  return 0;
+}

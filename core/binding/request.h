@@ -1,0 +1,15 @@
+/* request.h: a request from its Lua table (see moonpool.core.Request in lua/meta/core.lua). */
+#ifndef MOON_BINDING_REQUEST_H
+#define MOON_BINDING_REQUEST_H
+
+#include <lua.h>
+
+#include "net/message.h"
+
+/* Fills the zeroed request from the table at `index`. Raises for what is missing or of a wrong type; what is filled by
+ * then stays the caller's to free. `default_timeout_ms` applies when the table says nothing. */
+void moon_request_read(lua_State *L, int index, moon_request *out, int64_t default_timeout_ms);
+/* Pushes header lines as a table: lower-case names, the values of repeated ones joined with ", ". */
+void moon_headers_push(lua_State *L, const moon_buffer *lines);
+
+#endif

@@ -1,0 +1,195 @@
+/* stream.c: see stream.h. A stream has one reader at a time: who waits for the headers, then who waits in read. Closing
+ * it while another task reads ends that read. Runs on the Lua thread. */
+#include "binding/stream.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "binding/error.h"
+#include "binding/feed.h"
+#include "binding/request.h"
+#include "binding/runtime.h"
+
+#define STREAM_TYPE "moonpool.Stream"
+
+static const char read_key; /* registry: metatable of a pending read */
+
+typedef struct stream {
+  moon_feed *feed;       /* NULL: closed */
+  moon_request *request; /* until the start */
+  moon_cluster *cluster; /* a reference */
+  moon_runtime *runtime;
+  moon_wait *reader; /* who waits, if somebody does */
+  bool unread;       /* the feed's news were taken and not looked at yet */
+} stream;
+
+static stream *check_stream(lua_State *L) {
+  return luaL_checkudata(L, 1, STREAM_TYPE);
+}
+
+static void wake_reader(stream *self) {
+  if (self->reader) moon_wait_ready(self->runtime, self->reader);
+  self->reader = NULL;
+}
+
+static void close_stream(stream *self) {
+  moon_feed_drop(self->feed);
+  moon_request_free(self->request);
+  moon_cluster_release(self->cluster);
+  self->feed = NULL;
+  self->request = NULL;
+  self->cluster = NULL;
+}
+
+static int stream_close(lua_State *L) {
+  stream *self = check_stream(L);
+  close_stream(self);
+  wake_reader(self);
+  return 0;
+}
+
+static int stream_gc(lua_State *L) {
+  close_stream(check_stream(L));
+  return 0;
+}
+
+static void tell(void *ctx, lua_State *L) {
+  (void)L;
+  wake_reader(ctx);
+}
+
+/* --- a pending read: a userdata in the waiting frame; user value: the stream --- */
+
+typedef struct pending_read {
+  moon_wait wait;
+  stream *stream;
+} pending_read;
+
+static int read_close(lua_State *L) {
+  pending_read *self = lua_touserdata(L, 1);
+  if (self->stream && self->stream->reader == &self->wait) self->stream->reader = NULL;
+  self->stream = NULL;
+  return 0;
+}
+
+static int await(lua_State *L, stream *self, int index, lua_KFunction k) {
+  if (self->reader) return moon_misuse(L, "the stream is being read by another task");
+  pending_read *read = lua_newuserdatauv(L, sizeof *read, 1);
+  *read = (pending_read){0};
+  lua_pushvalue(L, index);
+  lua_setiuservalue(L, -2, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &read_key);
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+  read->stream = self;
+  self->reader = &read->wait;
+  return moon_runtime_wait(L, &read->wait, 0, k);
+}
+
+static int closed_error(lua_State *L) {
+  return moon_push_error(L, moon_error_new(MOON_CLOSED, "the stream was closed"));
+}
+
+/* --- read --- */
+
+/* Pushes what there is; false when there is nothing yet. */
+static bool push_next(lua_State *L, stream *self, int *count) {
+  moon_news *news = self->unread ? moon_feed_news(self->feed) : moon_feed_take(self->feed);
+  self->unread = false;
+  if (news->bytes.len > 0) {
+    lua_pushlstring(L, news->bytes.data, news->bytes.len);
+    *count = 1;
+    return true;
+  }
+  if (!news->over) return false;
+  moon_error *err = news->err;
+  news->err = NULL;
+  if (err) {
+    *count = moon_push_error(L, err);
+  } else {
+    lua_pushnil(L);
+    *count = 1;
+  }
+  return true;
+}
+
+static int read_on(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  stream *self = lua_touserdata(L, 1);
+  int count;
+  if (!self->feed) return closed_error(L);
+  if (push_next(L, self, &count)) return count;
+  if (lua_gettop(L) > 1) { /* the pending read that is over */
+    lua_closeslot(L, 2);
+    lua_settop(L, 1);
+  }
+  return await(L, self, 1, read_on);
+}
+
+static int stream_read(lua_State *L) {
+  check_stream(L);
+  lua_settop(L, 1);
+  return read_on(L, LUA_OK, 0);
+}
+
+/* --- opening --- */
+
+/* The frame: the handle, the request table, the stream, the pending read. */
+static int headers_came(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  stream *self = lua_touserdata(L, 3);
+  if (!self->feed) return closed_error(L);
+  moon_news *news = moon_feed_take(self->feed);
+  self->unread = true;
+  if (news->err) {
+    moon_error *err = news->err;
+    news->err = NULL;
+    close_stream(self);
+    return moon_push_error(L, err);
+  }
+  lua_pushvalue(L, 3);
+  return 1;
+}
+
+int moon_stream_from_lua(lua_State *L, moon_cluster *cluster) {
+  lua_settop(L, 2);
+  stream *self = lua_newuserdatauv(L, sizeof *self, 0);
+  *self = (stream){.runtime = moon_runtime_of(L)};
+  luaL_setmetatable(L, STREAM_TYPE);
+  self->request = moon_zalloc(sizeof *self->request);
+  moon_request_read(L, 2, self->request, 0);
+  self->request->streaming = true;
+  moon_conn *conn = NULL;
+  moon_lease *lease = NULL;
+  if (!cluster) conn = moon_connection_use(L, 1, &lease, &cluster);
+  self->cluster = moon_cluster_retain(cluster);
+  self->feed = moon_feed_new(self->runtime, 0, tell, self);
+  moon_request *request = self->request;
+  self->request = NULL;
+  moon_feed_start(self->feed, cluster, conn, lease, request);
+  return await(L, self, 3, headers_came);
+}
+
+static int stream_tostring(lua_State *L) {
+  stream *self = check_stream(L);
+  lua_pushfstring(L, STREAM_TYPE ": %s", self->feed ? moon_feed_request(self->feed)->path : "closed");
+  return 1;
+}
+
+void moon_stream_open(lua_State *L) {
+  static const luaL_Reg methods[] = {{"read", stream_read}, {"close", stream_close}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__tostring", stream_tostring}, {"__close", stream_close}, {"__gc", stream_gc}, {NULL, NULL}};
+  luaL_newmetatable(L, STREAM_TYPE);
+  luaL_setfuncs(L, meta, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, read_close);
+  lua_setfield(L, -2, "__close");
+  lua_pushcfunction(L, read_close);
+  lua_setfield(L, -2, "__gc");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &read_key);
+}
