@@ -100,6 +100,11 @@ help: ## list the targets
 deps: ## install the Debian packages that are missing, for everything below
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES) $(LINT_PACKAGES) $(BENCH_PACKAGES)
 
+demo: ## run a script on three simulated clusters, and leave nothing running
+	@$(DEPS) $(BUILD_PACKAGES)
+	@$(MAKE) -s all
+	@scripts/dev/demo $(B)
+
 test: ## run the C tests and the Lua specs; no network, no cluster needed
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES)
 	@$(MAKE) -s all specs
@@ -141,5 +146,5 @@ install: all ## install program, libraries, header and pkg-config file below PRE
 clean: ## remove everything that was built
 	rm -rf build
 
-.PHONY: all help deps test test-real test-valgrind bench lint specs install clean
+.PHONY: all help deps demo test test-real test-valgrind bench lint specs install clean
 -include $(CORE_OBJ:.o=.d) $(CLI_OBJ:.o=.d)
