@@ -159,6 +159,10 @@ static void wake_idle_waits(moon_runtime *runtime) {
 }
 
 static void look_for_io(moon_runtime *runtime, bool may_sleep) {
+  int64_t due_ms = moon_timers_next_ms(&runtime->timers);
+  int64_t delay_ms = due_ms - moon_clock_now_ms();
+  /* libuv fires a timer that is due before it sleeps, and then sleeps without one. */
+  if (due_ms >= 0 && delay_ms <= 0) may_sleep = false;
   pthread_mutex_lock(&runtime->lock);
   bool sleeps = may_sleep && moon_list_empty(&runtime->queue);
   runtime->asleep = sleeps;
@@ -167,13 +171,11 @@ static void look_for_io(moon_runtime *runtime, bool may_sleep) {
     if (runtime->loop_used) uv_run(&runtime->loop, UV_RUN_NOWAIT);
     return;
   }
-  int64_t due_ms = moon_timers_next_ms(&runtime->timers);
   if (due_ms < 0) {
     uv_timer_stop(&runtime->timer);
   } else {
-    int64_t delay_ms = due_ms - moon_clock_now_ms();
     uv_update_time(&runtime->loop);
-    uv_timer_start(&runtime->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+    uv_timer_start(&runtime->timer, on_timer, (uint64_t)delay_ms, 0);
   }
   uv_run(&runtime->loop, UV_RUN_ONCE);
   pthread_mutex_lock(&runtime->lock);

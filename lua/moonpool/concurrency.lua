@@ -24,7 +24,13 @@ function concurrency.map(list, fn, options)
   check.options("map", options, mapOptions)
 
   local results, errors, raised = { n = #list }, nil, nil
-  local nextIndex = 1
+  local nextIndex, tasks = 1, {}
+  local function cancelOthers()
+    local mine = core.currentTask()
+    for _, task in ipairs(tasks) do
+      if task ~= mine then task:cancel() end
+    end
+  end
   local function work()
     while not raised and nextIndex <= #list do
       local index = nextIndex
@@ -32,6 +38,7 @@ function concurrency.map(list, fn, options)
       local ok, value, problem = pcall(fn, list[index], index)
       if not ok then
         raised = raised or { value }
+        cancelOthers()
       elseif value ~= nil then
         results[index] = value
       elseif problem ~= nil then
@@ -41,11 +48,8 @@ function concurrency.map(list, fn, options)
     end
   end
 
-  local tasks = {}
   -- Ending the caller ends its workers too.
-  local _ <close> = setmetatable({}, { __close = function()
-    for _, task in ipairs(tasks) do task:cancel() end
-  end })
+  local _ <close> = setmetatable({}, { __close = cancelOthers })
   for i = 1, math.min(options.concurrency or 16, #list) do tasks[i] = core.spawn(work) end
   for _, task in ipairs(tasks) do
     if raised then break end
