@@ -105,14 +105,22 @@ void conn_timer_fired(moon_timer *timer) {
 
 void expire_waiter(moon_pool *pool, moon_waiter *waiter, int64_t now_ms) {
   const int *count = pool->count;
-  int in_use = count[CONN_IN_USE] + count[CONN_DRAINING];
-  moon_error *err = moon_error_new(
-      MOON_ACQUIRE_TIMEOUT,
-      "pool %s: no connection became free in %lld ms (total %d of at most %d: %d in use, %d idle, %d unhealthy, %d "
-      "connecting; %d waiting)%s%s; raise maxConnections or release leases sooner",
-      pool->name, (long long)(now_ms - waiter->since_ns / 1000000), pool->total, pool->options.max_connections, in_use,
-      count[CONN_IDLE] + count[CONN_CHECKING], count[CONN_UNHEALTHY], count[CONN_CONNECTING], pool_waiting(pool),
-      pool->failures ? "; the last attempt to connect failed: " : "", pool->failures ? pool->last_error->message : "");
+  const int most = pool->options.max_connections, in_use = count[CONN_IN_USE] + count[CONN_DRAINING];
+  const char *cause = "", *detail = "";
+  if (pool->failures) {
+    cause = "; the last attempt to connect failed: ";
+    detail = pool->last_error->message;
+  } else if (in_use == most) {
+    cause = "; raise maxConnections or release connections sooner";
+  } else if (count[CONN_CONNECTING]) {
+    cause = "; the server is slow to take connections";
+  }
+  moon_error *err = moon_error_new(MOON_ACQUIRE_TIMEOUT,
+                                   "pool %s: no connection became free in %lld ms (total %d of at most %d: %d in use, "
+                                   "%d idle, %d unhealthy, %d connecting; %d waiting)%s%s",
+                                   pool->name, (long long)(now_ms - waiter->since_ns / 1000000), pool->total, most,
+                                   in_use, count[CONN_IDLE] + count[CONN_CHECKING], count[CONN_UNHEALTHY],
+                                   count[CONN_CONNECTING], pool_waiting(pool), cause, detail);
   pool->timeouts++;
   pool_tell(pool, MOON_EVENT_ACQUIRE_TIMEOUT, NULL, moon_strdup(err->message));
   answer_waiter(pool, waiter, NULL, err);

@@ -119,7 +119,7 @@ static void a_waiter_times_out_once_and_never_gets_a_connection_later(void **sta
   assert_int_equal(first.err->kind, MOON_ACQUIRE_TIMEOUT);
   assert_string_equal(first.err->message,
                       "pool test: no connection became free in 500 ms (total 1 of at most 1: 1 in use, 0 idle, 0 "
-                      "unhealthy, 0 connecting; 2 waiting); raise maxConnections or release leases sooner");
+                      "unhealthy, 0 connecting; 2 waiting); raise maxConnections or release connections sooner");
   assert_false(moon_pool_cancel(fix.pool, &first.waiter));
   put(&fix, conn);
   assert_int_equal(first.answers, 1);
