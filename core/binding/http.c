@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include "base/alloc.h"
@@ -369,6 +370,17 @@ static int server_stats(lua_State *L) {
   return 1;
 }
 
+/* The process may have as many descriptors as it can be given: for servers of many connections. */
+static int http_raise_descriptor_limit(lua_State *L) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  lua_pushinteger(L, (lua_Integer)limit.rlim_cur);
+  return 1;
+}
+
 /* gzip(text) -> text, at the level that API servers use (1). */
 static int http_gzip(lua_State *L) {
   size_t len;
@@ -412,7 +424,8 @@ static const luaL_Reg exchange_methods[] = {{"header", exchange_header},
                                             {"onClose", exchange_on_close},
                                             {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"listen", http_listen}, {"gzip", http_gzip}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"listen", http_listen}, {"gzip", http_gzip}, {"raiseDescriptorLimit", http_raise_descriptor_limit}, {NULL, NULL}};
 
 static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
   luaL_newmetatable(L, name);

@@ -65,6 +65,8 @@ int luaopen_moonpool_core(lua_State *L) {
   lua_setfield(L, -2, "pki");
   moon_after_open(L);
   lua_setfield(L, -2, "after");
+  lua_pushcfunction(L, moon_base64);
+  lua_setfield(L, -2, "base64");
   lua_pushcfunction(L, moon_write_private_file);
   lua_setfield(L, -2, "writePrivateFile");
   moon_call_open(L);

@@ -1,5 +1,7 @@
 /* pki.c: core.pki: certificate authorities as Lua handles. Runs on the Lua thread; see http/pki.h for what it does. */
 #include <lauxlib.h>
+#include <limits.h>
+#include <openssl/evp.h>
 
 #include "binding/http.h"
 #include "http/pki.h"
@@ -87,6 +89,18 @@ static int authority_issue(lua_State *L) {
 
 static const luaL_Reg authority_methods[] = {
     {"certificate", authority_certificate}, {"issue", authority_issue}, {"__gc", authority_gc}, {NULL, NULL}};
+
+/* base64(text) -> text, as kubeconfigs and Secrets hold it. */
+int moon_base64(lua_State *L) {
+  size_t len;
+  const char *text = luaL_checklstring(L, 1, &len);
+  luaL_argcheck(L, len < INT_MAX / 2, 1, "the text is too long");
+  luaL_Buffer out;
+  char *into = luaL_buffinitsize(L, &out, (len + 2) / 3 * 4 + 1);
+  int written = EVP_EncodeBlock((unsigned char *)into, (const unsigned char *)text, (int)len);
+  luaL_pushresultsize(&out, (size_t)written);
+  return 1;
+}
 
 static const luaL_Reg functions[] = {{"authority", authority_new}, {NULL, NULL}};
 

@@ -59,10 +59,12 @@ void moon_http_exchange_host_init(moon_http_exchange_host *host, const moon_http
 /* --- suspending --------------------------------------------------------------------------------------------------- */
 
 static void wake(moon_http_exchange *exchange) {
+  connection *c = exchange->connection;
   if (!exchange->suspended) return;
   exchange->suspended = false;
-  if (exchange->connection->watch) uv_poll_stop(exchange->connection->watch);
-  MHD_resume_connection(exchange->connection->mhd);
+  if (c->watch) uv_poll_stop(c->watch);
+  MHD_resume_connection(c->mhd);
+  c->host->woken(c->host, MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_DAEMON)->daemon);
 }
 
 static void on_hang_up(uv_poll_t *watch, int status, int events) {

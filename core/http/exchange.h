@@ -15,7 +15,9 @@ typedef struct moon_http_exchange_host {
   void *ctx;
   void (*request)(void *ctx, moon_http_exchange *exchange);
   void (*closed)(void *ctx, moon_http_exchange *exchange);
-  void (*idle)(struct moon_http_exchange_host *host); /* the last hang-up watch is closed; set while stopping */
+  /* A connection of this daemon can go on: the daemon must be run. */
+  void (*woken)(struct moon_http_exchange_host *host, struct MHD_Daemon *daemon);
+  void (*idle)(struct moon_http_exchange_host *host); /* the last hang-up watch is closed */
   moon_list connections;
   size_t open;
   int watches; /* hang-up watches that the loop has not closed yet */

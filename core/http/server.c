@@ -62,9 +62,15 @@ static void finish_stop(moon_http_server *server);
 static void want_run(face *f) {
   moon_http_server *server = f->server;
   f->wants_run = true;
-  if (server->announced || server->running || server->stopping) return;
+  if (server->announced || server->stopping) return;
   server->announced = true;
   server->ready(server->host.ctx);
+}
+
+static void on_woken(moon_http_exchange_host *host, struct MHD_Daemon *daemon) {
+  moon_http_server *server = (moon_http_server *)host; /* host is the first member */
+  for (face *f = server->faces; f; f = f->next)
+    if (f->daemon == daemon) want_run(f);
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -248,11 +254,18 @@ int moon_http_server_port(const moon_http_server *server) {
   return ntohs(((const struct sockaddr_in *)&server->address)->sin_port);
 }
 
+static void on_host_idle(moon_http_exchange_host *host) {
+  moon_http_server *server = (moon_http_server *)host;
+  if (server->stopping) finish_stop(server);
+}
+
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
 moon_status moon_http_server_start(const moon_http_config *config, moon_http_server **out, moon_error **err) {
   moon_http_server *server = moon_zalloc(sizeof *server);
   moon_http_exchange_host_init(&server->host, config);
+  server->host.woken = on_woken;
+  server->host.idle = on_host_idle;
   server->loop = config->loop;
   server->socket = -1;
   server->client_ca = moon_strdup(config->client_ca);
@@ -304,15 +317,9 @@ static void finish_stop(moon_http_server *server) {
   if (stopped) stopped(ctx);
 }
 
-static void on_host_idle(moon_http_exchange_host *host) {
-  moon_http_server *server = (moon_http_server *)host; /* host is the first member */
-  if (server->stopping) finish_stop(server);
-}
-
 void moon_http_server_stop(moon_http_server *server) {
   if (server->stopping) return;
   server->stopping = true;
-  server->host.idle = on_host_idle;
   close_listener(server);
   moon_http_exchanges_release(&server->host);
   if (!server->running) finish_stop(server);

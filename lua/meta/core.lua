@@ -169,6 +169,9 @@ function core.http.listen(options) end
 ---@param text string
 ---@return string
 function core.http.gzip(text) end
+--- Lets this process have as many descriptors as the system allows; returns how many.
+---@return integer
+function core.http.raiseDescriptorLimit() end
 ---@return integer
 function HttpServer:port() end
 --- What happens to new connections: "accept"; "stall": the TCP handshake and nothing else; "refuse": the port is closed.
@@ -221,6 +224,9 @@ function Authority:issue(request) end
 --- Calls fn() once, in so many ms, on the Lua thread; fn may not wait. Does not keep the program alive.
 ---@return { cancel: fun(self) }
 function core.after(ms, fn) end
+---@param text string
+---@return string
+function core.base64(text) end
 --- Writes a file that only its owner may read, as a whole or not at all.
 ---@return true?, string? problem
 function core.writePrivateFile(path, text) end

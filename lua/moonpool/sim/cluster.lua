@@ -151,8 +151,7 @@ function Cluster:mustWait(resource, object)
   if resource.kind == "Namespace" and resource.group == "" then
     return not object.metadata.deletionTimestamp or #inNamespace(self, object.metadata.name) > 0
   end
-  -- A definition goes with its resources: what has finalizers holds it back in a real cluster; here they go at once.
-  return false
+  return resource.kind == "CustomResourceDefinition" and not object.metadata.deletionTimestamp
 end
 
 --- Takes an object out of the store, with what depends on it.
@@ -189,8 +188,8 @@ function Cluster:finishNamespace(name)
   self.store:remove(record.resource, name)
 end
 
---- The kubelet's part of a deletion.
-function Cluster:podStopped(resource, key, uid)
+--- Ends the deletion of an object that was marked: the kubelet's part for pods, the controller's for definitions.
+function Cluster:finishDeletion(resource, key, uid)
   local record = self.store:get(resource, key)
   if not record or record.object.metadata.uid ~= uid or #(record.object.metadata.finalizers or {}) > 0 then return end
   self:remove(resource, key)

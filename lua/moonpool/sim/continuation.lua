@@ -2,7 +2,6 @@
 -- They look as a real server's do (base64url of a small JSON object); clients must not care.
 
 local core = require("moonpool.core")
-local defaults = require("moonpool.sim.defaults")
 local status = require("moonpool.sim.status")
 
 local continuation = {}
@@ -33,7 +32,7 @@ end
 ---@return string
 function continuation.encode(rv, after)
   local text = assert(core.json.encode({ v = "meta.k8s.io/v1", rv = rv, start = after .. "\0" }))
-  return (defaults.base64(text):gsub("=", ""):gsub("%+", "-"):gsub("/", "_"))
+  return (core.base64(text):gsub("=", ""):gsub("%+", "-"):gsub("/", "_"))
 end
 
 ---@param token string

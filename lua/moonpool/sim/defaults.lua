@@ -68,23 +68,6 @@ local function address(uid, first)
   return ("%s.%d.%d"):format(first, sum // 256, sum % 254 + 1)
 end
 
-local base64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
----@param text string
----@return string
-function defaults.base64(text)
-  return (text:gsub("..?.?", function(bytes)
-    local a, b, c = bytes:byte(1, 3)
-    local bits = a << 16 | (b or 0) << 8 | (c or 0)
-    local result = ""
-    for shift = 18, 0, -6 do
-      local digit = bits >> shift & 63
-      result = result .. base64Digits:sub(digit + 1, digit + 1)
-    end
-    return result:sub(1, #bytes + 1) .. ("="):rep(3 - #bytes)
-  end))
-end
-
 local byKind = {
   Pod = function(object)
     local spec = sub(object, "spec")
@@ -197,7 +180,7 @@ local byKind = {
     set(object, "type", "Opaque")
     if object.stringData then
       local data = sub(object, "data")
-      for key, text in pairs(object.stringData) do data[key] = defaults.base64(text) end
+      for key, text in pairs(object.stringData) do data[key] = core.base64(text) end
       object.stringData = nil
     end
   end,

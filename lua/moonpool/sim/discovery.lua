@@ -95,7 +95,8 @@ local function aggregated(cluster, isCore)
     if (name == "") == isCore then
       local versions = {}
       for index, version in ipairs(sortedVersions(cluster.router.groups[name])) do
-        versions[index] = { version = version, resources = aggregatedResources(cluster.router.groups[name][version]), freshness = "Current" }
+        local byName = cluster.router.groups[name][version]
+        versions[index] = { version = version, resources = aggregatedResources(byName), freshness = "Current" }
       end
       items[#items + 1] = { metadata = { name = name ~= "" and name or nil, creationTimestamp = core.null }, versions = versions }
     end

@@ -46,8 +46,9 @@ end
 
 --- Reads one fault; raises a failure (400) that says what is wrong with it.
 local function check(fault)
-  if type(fault) ~= "table" or not KINDS[fault.type] then
-    error(status.badRequest(("fault: unknown type %s (known: %s)"):format(tostring(type(fault) == "table" and fault.type), known(KINDS))), 0)
+  local kind = type(fault) == "table" and fault.type
+  if not KINDS[kind] then
+    error(status.badRequest(("fault: unknown type %s (known: %s)"):format(tostring(kind), known(KINDS))), 0)
   end
   local result = {}
   for name, value in pairs(fault) do

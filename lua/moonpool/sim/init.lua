@@ -31,8 +31,8 @@ end
 
 local function startOne(group, name, options, index)
   local authority = core.pki.authority(name .. "-ca")
-  local names = { commonName = "kube-apiserver", usage = "server", altNames = { "127.0.0.1", "localhost", "kubernetes", "kubernetes.default",
-    "kubernetes.default.svc", name } }
+  local names = { commonName = "kube-apiserver", usage = "server",
+    altNames = { "127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", name } }
   local one = cluster.new({ name = name, seed = options.seed * 1000 + index, pods = options.pods, nodes = options.nodes,
     namespaces = options.namespaces })
   local adminToken, plainToken = sim.randomHex(16), sim.randomHex(16)
@@ -44,7 +44,7 @@ local function startOne(group, name, options, index)
   }
   server.start(one, {
     port = options.port > 0 and options.port + index - 1 or 0, group = group, authority = authority:certificate(),
-    certificate = { authority:issue(names) }, badCertificate = { group.stranger:issue(names) },
+    certificate = { authority:issue(names) }, badCertificate = function() return { group:strangersAuthority():issue(names) } end,
     tokens = {
       [adminToken] = { name = name .. "-token-admin", groups = { "system:masters" } },
       [plainToken] = { name = name .. "-nobody", groups = { "nobodies" } },
@@ -71,11 +71,20 @@ local function checkOptions(given)
 end
 
 --- Starts simulated clusters, each a TLS server on a port of its own on 127.0.0.1.
----@param given { clusters: integer?, pods: integer?, nodes: integer?, namespaces: integer?, seed: integer?, port: integer?, name: string? }?
+---@class moonpool.sim.Options
+---@field clusters integer? default 3
+---@field pods integer? in each cluster; default 50
+---@field nodes integer? default 3
+---@field namespaces integer? with pods; default 4
+---@field seed integer? the same seed gives the same clusters; default 1
+---@field port integer? of the first cluster, the others follow; default 0: any free ones
+---@field name string? contexts are NAME-1, NAME-2, ...; default "sim"
+
+---@param given moonpool.sim.Options?
 ---@return moonpool.sim.Group
 function sim.start(given)
   local options = checkOptions(given)
-  local group = setmetatable({ clusters = {}, byName = {}, stranger = core.pki.authority("stranger") }, Group)
+  local group = setmetatable({ clusters = {}, byName = {} }, Group)
   for index = 1, options.clusters do
     local name = ("%s-%d"):format(options.name, index)
     local ok, one = pcall(startOne, group, name, options, index)
@@ -98,6 +107,12 @@ function Group:kubeconfig() return kubeconfig.text(self.clusters) end
 ---@return true? ok
 ---@return string? problem
 function Group:writeKubeconfig(path) return kubeconfig.write(path, self:kubeconfig()) end
+
+--- An authority that no kubeconfig of ours knows.
+function Group:strangersAuthority()
+  self.stranger = self.stranger or core.pki.authority("stranger")
+  return self.stranger
+end
 
 function Group:stop()
   for _, one in ipairs(self.clusters) do one:stop() end

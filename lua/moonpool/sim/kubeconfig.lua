@@ -1,7 +1,6 @@
 -- kubeconfig.lua: writes the kubeconfig of simulated clusters, with everything embedded.
 
 local core = require("moonpool.core")
-local defaults = require("moonpool.sim.defaults")
 
 local kubeconfig = {}
 
@@ -13,12 +12,12 @@ function kubeconfig.text(clusters)
   if #clusters == 0 then lines[3] = "clusters: []" end
   for _, one in ipairs(clusters) do
     add("- name: %s\n  cluster:\n    server: %s\n    certificate-authority-data: %s", one.name, one.url,
-      defaults.base64(one.authority:certificate()))
+      core.base64(one.authority:certificate()))
   end
   add("users:%s", #clusters == 0 and " []" or "")
   for _, one in ipairs(clusters) do
     add("- name: %s-admin\n  user:\n    client-certificate-data: %s\n    client-key-data: %s", one.name,
-      defaults.base64(one.users.admin[1]), defaults.base64(one.users.admin[2]))
+      core.base64(one.users.admin[1]), core.base64(one.users.admin[2]))
     add("- name: %s-token\n  user:\n    token: %s", one.name, one.users.adminToken)
     add("- name: %s-nobody\n  user:\n    token: %s", one.name, one.users.plainToken)
   end

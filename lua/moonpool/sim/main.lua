@@ -1,6 +1,7 @@
 -- main.lua: the subcommand `moonpool sim`: simulated clusters until somebody interrupts it.
 
 local argparse = require("argparse")
+local core = require("moonpool.core")
 local sim = require("moonpool.sim")
 
 local function integer(text)
@@ -47,6 +48,7 @@ end
 ---@return integer exitCode
 return function(...)
   local given = options({ ... })
+  core.http.raiseDescriptorLimit()
   local group = sim.start({ clusters = given.clusters, pods = given.pods, nodes = given.nodes, namespaces = given.namespaces,
     seed = given.seed, port = given.port, name = given.name })
   for _, entry in ipairs(given.fault) do

@@ -187,7 +187,7 @@ local function mergeList(resource, field, list, change)
     else
       local id = type(element) == "table" and element[key]
       if not id then
-        error(status.badRequest(("map: %s does not contain declared merge key: %s"):format(field, key)), 0)
+        error(status.failure(500, nil, ("map: %s does not contain declared merge key: %s"):format(field, key)), 0)
       end
       local index = elementWith(result, key, id)
       if element["$patch"] == "delete" then

@@ -59,6 +59,9 @@ local function readObject(request, kind)
   return decodeText(request.body, type, kind)
 end
 
+--- Members of metadata that are left out when they are empty.
+local EMPTY_IS_NOTHING = { "labels", "annotations", "finalizers", "ownerReferences" }
+
 --- Checks that the object is of the resource's kind and takes kind and apiVersion off, where they are not stored.
 local function normalise(resource, object)
   local kind, apiVersion = object.kind, object.apiVersion
@@ -80,6 +83,10 @@ local function normalise(resource, object)
   else
     values.dropNulls(object.metadata)
     validation.prune(resource, object)
+  end
+  for _, name in ipairs(EMPTY_IS_NOTHING) do
+    local value = object.metadata[name]
+    if type(value) == "table" and next(value) == nil then object.metadata[name] = nil end
   end
   validation.types(resource, object)
   return object
@@ -116,8 +123,8 @@ local function versionOf(query, cluster)
   if not text or text == "" then return nil end
   local number = text:find("^%d+$") and math.tointeger(tonumber(text))
   if not number then
-    error(status.failure(500, nil, ('resourceVersion: Invalid value: "%s": strconv.ParseUint: parsing "%s": invalid syntax'):format(text, text)),
-      0)
+    error(status.failure(500, nil,
+      ('resourceVersion: Invalid value: "%s": strconv.ParseUint: parsing "%s": invalid syntax'):format(text, text)), 0)
   end
   if number > cluster.store.rv then
     error(status.failure(504, "Timeout", ("Timeout: Too large resource version: %d, current: %d"):format(number, cluster.store.rv), {
@@ -128,10 +135,20 @@ local function versionOf(query, cluster)
 end
 rest.versionOf = versionOf
 
+--- A number in a query.
+local function numberOf(query, name)
+  local text = query[name]
+  return text and (text:find("^-?%d+$") and math.tointeger(tonumber(text))
+    or error(status.badRequest(('strconv.ParseInt: parsing "%s": invalid syntax'):format(text)), 0))
+end
+rest.numberOf = numberOf
+
 local function checkMatch(query)
   local match = query.resourceVersionMatch
   if not match or match == "" then return end
-  local function refuse(text) error(status.invalidOptions("ListOptions", status.cause("resourceVersionMatch", "Forbidden", "Forbidden: " .. text)), 0) end
+  local function refuse(why)
+    error(status.invalidOptions("ListOptions", status.cause("resourceVersionMatch", "Forbidden", "Forbidden: " .. why)), 0)
+  end
   if match ~= "Exact" and match ~= "NotOlderThan" then
     error(status.invalidOptions("ListOptions", status.cause("resourceVersionMatch", "NotSupported",
       ('Unsupported value: "%s": supported values: "Exact", "NotOlderThan", ""'):format(match))), 0)
@@ -209,11 +226,8 @@ end
 function rest.list(cluster, info, query)
   local resource = info.resource
   local collection = cluster.store:collection(resource)
-  local limit = 0
-  if query.limit and query.limit ~= "" then
-    limit = query.limit:find("^-?%d+$") and math.tointeger(tonumber(query.limit))
-      or error(status.badRequest(('strconv.ParseInt: parsing "%s": invalid syntax'):format(query.limit)), 0)
-  end
+  local limit = numberOf(query, "limit") or 0
+  numberOf(query, "timeoutSeconds")
   checkMatch(query)
   local wanted = versionOf(query, cluster)
   local rv, start = cluster.store.rv, nil
@@ -223,8 +237,9 @@ function rest.list(cluster, info, query)
     end
     rv, start = continuation.decode(query.continue)
     if rv < 0 then rv = cluster.store.rv end
-  elseif wanted and wanted > 0 and (query.resourceVersionMatch == "Exact" or ((query.resourceVersionMatch or "") == "" and limit > 0)) then
-    rv = wanted
+  elseif wanted and wanted > 0 then
+    local match = query.resourceVersionMatch or ""
+    if match == "Exact" or (match == "" and limit > 0) then rv = wanted end
   end
   local keys, records = collection:at(rv)
   if not keys then
@@ -289,7 +304,8 @@ function rest.createObject(cluster, info, object, dryRun)
   defaults.apply(resource, object)
   validation.check(resource, object)
   local key = keyOf(resource, metadata.namespace, metadata.name)
-  if cluster.store:get(resource, key) then error(status.alreadyExists(resource, metadata.name), 0) end
+  local there = cluster.store:get(resource, key)
+  if there then error(status.alreadyExists(resource, metadata.name, there.object.metadata.deletionTimestamp ~= nil), 0) end
   if dryRun then return render(resource, object) end
   local record = cluster.store:put(resource, key, object)
   cluster:created(resource, record)
@@ -341,9 +357,8 @@ local function specChanged(resource, old, new)
   if not resource.custom then return not values.equal(old.spec, new.spec) end
   for _, objects in ipairs({ { old, new }, { new, old } }) do
     for name, value in pairs(objects[1]) do
-      if name ~= "metadata" and not (name == "status" and resource.subresources.status) and not values.equal(value, objects[2][name]) then
-        return true
-      end
+      local counts = name ~= "metadata" and not (name == "status" and resource.subresources.status)
+      if counts and not values.equal(value, objects[2][name]) then return true end
     end
   end
   return false
@@ -370,12 +385,12 @@ function rest.replace(cluster, info, record, object, dryRun)
   metadata.managedFields = metadata.managedFields or old.metadata.managedFields
   metadata.resourceVersion = old.metadata.resourceVersion
   if resource.kind == "Service" and old.spec and object.spec then
-    object.spec.clusterIP, object.spec.clusterIPs = object.spec.clusterIP or old.spec.clusterIP, object.spec.clusterIPs or old.spec.clusterIPs
+    object.spec.clusterIP = object.spec.clusterIP or old.spec.clusterIP
+    object.spec.clusterIPs = object.spec.clusterIPs or old.spec.clusterIPs
   end
   defaults.apply(resource, object)
   if not info.subresource then
-    validation.check(resource, object)
-    validation.checkUpdate(resource, old, object)
+    validation.check(resource, object, old)
     if resource.generation and specChanged(resource, old, object) then metadata.generation = (old.metadata.generation or 0) + 1 end
   end
   if metadata.deletionTimestamp and #(metadata.finalizers or {}) == 0 and not cluster:mustWait(resource, object) then
@@ -419,6 +434,14 @@ local patchers = {
   end,
 }
 
+--- What a patch makes of an object may be no such object any more: that is the patch's fault.
+local function normalisePatched(resource, object)
+  local ok, result = pcall(normalise, resource, object)
+  if ok then return result end
+  if not status.isFailure(result) or result.code ~= 400 then error(result, 0) end
+  error(status.invalid({ group = "", kind = "" }, "", { status.cause("patch", "Invalid", "Invalid value: " .. result.body.message) }), 0)
+end
+
 function rest.patch(cluster, info, query, request)
   local resource, type = info.resource, mediaType(request)
   local dryRun = isDryRun(query, "patch")
@@ -439,7 +462,7 @@ function rest.patch(cluster, info, query, request)
   end
   local object = patcher(resource, complete(resource, record.object), request)
   if not values.isObject(object) then error(status.badRequest("the patched object is no object"), 0) end
-  object = normalise(resource, object)
+  object = normalisePatched(resource, object)
   checkIdentity(info, object)
   if object.metadata.uid ~= record.object.metadata.uid then
     error(status.invalid(resource, info.name,
@@ -461,7 +484,7 @@ end
 local function atPath(object, path)
   local parts = {}
   for part in (path or ""):gmatch("[^.]+") do parts[#parts + 1] = part end
-  return at(object, table.unpack(parts))
+  return #parts > 0 and at(object, table.unpack(parts)) or nil
 end
 
 function rest.scaleOf(resource, object)
@@ -473,7 +496,10 @@ function rest.scaleOf(resource, object)
   return {
     kind = "Scale", apiVersion = "autoscaling/v1", metadata = kept,
     spec = { replicas = paths and atPath(object, paths.specReplicasPath) or at(object, "spec", "replicas") or 0 },
-    status = { replicas = paths and atPath(object, paths.statusReplicasPath) or at(object, "status", "replicas") or 0, selector = selector },
+    status = {
+      replicas = paths and atPath(object, paths.statusReplicasPath) or at(object, "status", "replicas") or 0,
+      selector = selector,
+    },
   }
 end
 
@@ -554,7 +580,11 @@ local function deleteRecord(cluster, resource, record, options)
   local waits = grace > 0 or #(object.metadata.finalizers or {}) > 0 or cluster:mustWait(resource, object)
   if not waits then
     if options.isDryRun then return nil, object end
-    return nil, cluster:remove(resource, record.key).object
+    local gone = copy(cluster:remove(resource, record.key).object)
+    if resource.kind == "Pod" then
+      gone.metadata.deletionTimestamp, gone.metadata.deletionGracePeriodSeconds = cluster.timestamp(), 0
+    end
+    return nil, gone
   end
   if object.metadata.deletionTimestamp then return record end
   local marked = mark(cluster, resource, record, grace)
@@ -563,7 +593,11 @@ local function deleteRecord(cluster, resource, record, options)
   if resource.kind == "Namespace" then
     cluster:emptyNamespace(object.metadata.name)
   elseif grace > 0 then
-    cluster:later(math.min(grace * 1000, POD_STOPS_AFTER_MS), function() cluster:podStopped(resource, record.key, object.metadata.uid) end)
+    cluster:later(math.min(grace * 1000, POD_STOPS_AFTER_MS), function()
+      cluster:finishDeletion(resource, record.key, object.metadata.uid)
+    end)
+  elseif resource.kind == "CustomResourceDefinition" then
+    cluster:later(0, function() cluster:finishDeletion(resource, record.key, object.metadata.uid) end)
   end
   return new
 end
@@ -576,7 +610,7 @@ function rest.delete(cluster, info, query, request)
   checkPreconditions(resource, record.object, options.preconditions)
   local left, gone = deleteRecord(cluster, resource, record, options)
   if left then return 200, render(resource, left.object) end
-  if resource.returnsDeleted and resource.kind ~= "CustomResourceDefinition" then return 200, render(resource, gone) end
+  if resource.returnsDeleted then return 200, render(resource, gone) end
   return 200, assert(core.json.encode(status.deleted(resource, gone)))
 end
 

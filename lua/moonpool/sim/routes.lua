@@ -62,6 +62,14 @@ function Router:remove(resource)
   if not next(versions) then self.groups[resource.group] = nil end
 end
 
+--- Whether a group is one of those that every cluster has.
+---@return boolean
+function Router:isBuiltin(group)
+  local _, byName = next(self.groups[group] or {})
+  local _, resource = next(byName or {})
+  return resource ~= nil and not resource.custom
+end
+
 ---@return moonpool.sim.Resource?
 function Router:find(group, version, plural)
   local versions = self.groups[group]
@@ -120,7 +128,7 @@ function Router:parse(path)
   return info
 end
 
-local verbs = { GET = "get", POST = "create", PUT = "update", PATCH = "patch", DELETE = "delete" }
+local verbs = { GET = "get", HEAD = "get", POST = "create", PUT = "update", PATCH = "patch", DELETE = "delete" }
 
 --- What a request wants to do with a resource. Raises a failure (405) when the method does not fit the path.
 ---@param info moonpool.sim.RequestInfo

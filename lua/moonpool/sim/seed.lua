@@ -6,8 +6,8 @@ local defaults = require("moonpool.sim.defaults")
 
 local seed = {}
 
-local APPS = { "frontend", "checkout", "cart", "payments", "search", "catalog", "users", "mailer", "reports", "gateway", "billing", "images",
-  "ledger", "notifier", "sessions", "pricing" }
+local APPS = { "frontend", "checkout", "cart", "payments", "search", "catalog", "users", "mailer", "reports", "gateway", "billing",
+  "images", "ledger", "notifier", "sessions", "pricing" }
 local TEAMS = { "shop", "core", "data", "growth" }
 local TIERS = { "web", "api", "worker" }
 local REPLICAS = 5 -- pods of a deployment, as long as there are enough
@@ -38,7 +38,7 @@ local function addNamespace(cluster, name, labels)
 end
 
 local function condition(type, when, reason, message, value)
-  return { type = type, status = value or "True", lastTransitionTime = when, lastUpdateTime = nil, reason = reason, message = message }
+  return { type = type, status = value or "True", lastTransitionTime = when, reason = reason, message = message }
 end
 
 local function addNode(cluster, index)
@@ -57,7 +57,9 @@ local function addNode(cluster, index)
     spec = { podCIDR = ("10.244.%d.0/24"):format(index % 256), providerID = "sim:///" .. name },
     status = {
       capacity = resources, allocatable = resources,
-      addresses = { { type = "InternalIP", address = ("10.0.%d.%d"):format(index // 250, index % 250 + 1) }, { type = "Hostname", address = name } },
+      addresses = {
+        { type = "InternalIP", address = ("10.0.%d.%d"):format(index // 250, index % 250 + 1) }, { type = "Hostname", address = name },
+      },
       conditions = {
         nodeCondition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
         nodeCondition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -114,7 +116,8 @@ local function podStatus(cluster, app, image, node, made)
     conditions = { condition("Initialized", made), condition("Ready", made, nil, nil, crashed and "False" or "True"),
       condition("ContainersReady", made, nil, nil, crashed and "False" or "True"), condition("PodScheduled", made) },
     containerStatuses = { {
-      name = app, image = image, imageID = image .. "@sha256:" .. cluster.uid():gsub("-", ""):rep(2), started = not crashed, ready = not crashed,
+      name = app, image = image, imageID = image .. "@sha256:" .. cluster.uid():gsub("-", ""):rep(2),
+      started = not crashed, ready = not crashed,
       containerID = "containerd://" .. cluster.uid():gsub("-", ""):rep(2), restartCount = crashed and cluster.random(50) or 0,
       state = crashed and { waiting = { reason = "CrashLoopBackOff",
         message = ("back-off 5m0s restarting failed container=%s"):format(app) } } or { running = { startedAt = made } },
@@ -186,10 +189,12 @@ local function addDeployment(cluster, namespace, index, pods, nodes)
     condition("Available", made, available == pods and "MinimumReplicasAvailable" or "MinimumReplicasUnavailable",
       available == pods and "Deployment has minimum availability." or "Deployment does not have minimum availability.",
       available == pods and "True" or "False"),
-    condition("Progressing", made, "NewReplicaSetAvailable", ('ReplicaSet "%s" has successfully progressed.'):format(replicaSet.metadata.name)),
+    condition("Progressing", made, "NewReplicaSetAvailable",
+      ('ReplicaSet "%s" has successfully progressed.'):format(replicaSet.metadata.name)),
   }
   put(cluster, "apps", "deployments", deployment)
-  put(cluster, "", "configmaps", { metadata = { name = name .. "-config", namespace = namespace, labels = labels, creationTimestamp = made },
+  put(cluster, "", "configmaps", {
+    metadata = { name = name .. "-config", namespace = namespace, labels = labels, creationTimestamp = made },
     data = { ["app.yaml"] = ("name: %s\ntier: %s\nlisten: :8080\n"):format(name, tier) } })
   put(cluster, "", "services", { metadata = { name = name, namespace = namespace, labels = labels, creationTimestamp = made },
     spec = { selector = selector, ports = { { name = "http", port = 80, targetPort = "http", protocol = "TCP" } } } })

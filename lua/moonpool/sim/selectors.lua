@@ -68,7 +68,8 @@ local function checkKey(key)
   name = name or key
   if #name > 63 or not (name:find("^%w[%w%-_%.]*%w$") or name:find("^%w$")) or (prefix and not prefix:find("^[a-z0-9][a-z0-9%-%.]*$")) then
     fail(("unable to parse requirement: invalid label key \"%s\": name part must consist of alphanumeric characters, '-', '_' or '.', "
-      .. "and must start and end with an alphanumeric character"):format(key))
+      .. "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+      .. "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"):format(key))
   end
 end
 
@@ -112,7 +113,7 @@ function Parser:requirement()
       return number > limit
     end
   end
-  fail(("unable to parse requirement: found '%s', expected: in, notin, =, ==, !=, gt, lt"):format(operator))
+  fail(("unable to parse requirement: found '%s', expected: '=', '!=', '==', 'in', notin'"):format(operator))
 end
 
 --- Parses a label selector. Raises a failure (400) when it is wrong.
@@ -123,6 +124,9 @@ function selectors.labels(text)
   local parser = setmetatable({ tokens = tokens(text), position = 1 }, Parser)
   if #parser.tokens == 0 then return nil end
   local requirements = {}
+  if not isWord(parser:peek()) and parser:peek() ~= "!" then
+    fail(("found '%s', expected: !, identifier, or 'end of string'"):format(parser:peek()))
+  end
   repeat
     requirements[#requirements + 1] = parser:requirement()
     local separator = parser:take()

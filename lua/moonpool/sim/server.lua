@@ -51,7 +51,8 @@ end
 
 local function forCluster(cluster, query)
   if not query.cluster then return cluster end
-  return cluster.group.byName[query.cluster] or error(status.failure(404, "NotFound", ('no simulated cluster "%s"'):format(query.cluster)), 0)
+  local found = cluster.group.byName[query.cluster]
+  return found or error(status.failure(404, "NotFound", ('no simulated cluster "%s"'):format(query.cluster)), 0)
 end
 
 local function readControl(body)
@@ -76,7 +77,7 @@ local controls = {
     return cluster:stats()
   end,
   ["POST drop"] = function(cluster)
-    cluster.later(cluster, 0, function() cluster.listener:dropConnections() end)
+    cluster:later(0, function() cluster.listener:dropConnections() end)
     return { dropped = cluster.listener:stats().open }
   end,
   ["POST compact"] = function(cluster)
@@ -134,7 +135,8 @@ local function answer(cluster, exchange, method, parsed, body)
   local user, admin = authenticate(cluster, exchange)
   if not info then
     authorize({ path = parsed.path }, method:lower(), user, admin)
-    if parsed.path:find("^/apis/") and not cluster.router.groups[parsed.path:match("^/apis/([^/]*)")] then
+    local group = parsed.path:match("^/apis/([^/]*)")
+    if group and not cluster.router:isBuiltin(group) then
       return 404, "404 page not found\n", "text/plain; charset=utf-8"
     end
     error(status.noRoute(), 0)
@@ -145,7 +147,7 @@ local function answer(cluster, exchange, method, parsed, body)
   local accept = exchange:header("Accept")
   if info.page ~= "health" and not acceptsJson(accept) then error(status.notAcceptable(), 0) end
   if info.page then
-    if method ~= "GET" then error(status.methodNotAllowed(), 0) end
+    if verb ~= "get" then error(status.methodNotAllowed(), 0) end
     return discovery.page(cluster, info, query, accept)
   end
   if verb == "watch" then return watch.start(cluster, info, query, exchange) end
@@ -154,7 +156,9 @@ local function answer(cluster, exchange, method, parsed, body)
   return code, text, "application/json"
 end
 
-local function failureText(failure) return failure.code, assert(core.json.encode(failure.body)) .. "\n", "application/json", failure.headers end
+local function failureText(failure)
+  return failure.code, assert(core.json.encode(failure.body)) .. "\n", "application/json", failure.headers
+end
 
 --- As answer, but failures are answers too.
 local function answerAny(cluster, exchange, method, parsed, body)
@@ -194,12 +198,7 @@ local function answerFaulty(cluster, exchange, method, parsed, body, fault)
   if fault and fault.type == "status" then return exchange:answer(failureText(faultStatus(fault))) end
   local code, text, type, headers = answerAny(cluster, exchange, method, parsed, body)
   if not code then return end
-  local text2, type2, headers2 = text, type, headers
-  if fault then
-    exchange:answer(code, text2, type2, headers2, math.floor(fault.afterBytes or #text // 2))
-  else
-    exchange:answer(code, text2, type2, headers2)
-  end
+  exchange:answer(code, text, type, headers, fault and math.floor(fault.afterBytes or #text // 2) or nil)
 end
 
 local function count(cluster, method, path)
@@ -234,7 +233,11 @@ end
 --- Applies the faults that concern new connections.
 local function applyToListener(cluster)
   local how = cluster.faults:has("refuse") and "refuse" or cluster.faults:has("stall") and "stall" or "accept"
-  local certificate = cluster.faults:has("badCertificate") and cluster.badCertificate or cluster.certificate
+  local certificate = cluster.certificate
+  if cluster.faults:has("badCertificate") then
+    cluster.strangersCertificate = cluster.strangersCertificate or cluster.makeStrangersCertificate()
+    certificate = cluster.strangersCertificate
+  end
   if how ~= cluster.listening then
     local ok, err = cluster.listener:setListening(how)
     if not ok then core.log("error", ("simulated cluster %s: %s"):format(cluster.name, err)) end
@@ -248,9 +251,9 @@ end
 
 --- Starts to listen for a cluster. Raises when the port cannot be had.
 ---@param cluster moonpool.sim.Cluster
----@param options { port: integer, certificate: string[], badCertificate: string[], authority: string, tokens: table, group: table }
+---@param options { port: integer, certificate: string[], badCertificate: function, authority: string, tokens: table, group: table }
 function server.start(cluster, options)
-  cluster.certificate, cluster.badCertificate, cluster.shown = options.certificate, options.badCertificate, options.certificate
+  cluster.certificate, cluster.shown, cluster.makeStrangersCertificate = options.certificate, options.certificate, options.badCertificate
   cluster.tokens, cluster.group, cluster.listening = options.tokens, options.group, "accept"
   cluster.listener = assert(core.http.listen({
     address = "127.0.0.1", port = options.port, certificate = options.certificate[1], key = options.certificate[2],

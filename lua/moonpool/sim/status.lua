@@ -3,6 +3,8 @@
 -- Every function makes a failure: a table that the code below a request raises with `error` and that server.lua turns into the
 -- answer. The words are those of a real API server, because scripts and people match on them.
 
+local core = require("moonpool.core")
+
 local status = {}
 
 ---@class moonpool.sim.Failure
@@ -44,9 +46,9 @@ function status.notFound(resource, name)
     detailsOf(resource, name))
 end
 
-function status.alreadyExists(resource, name)
-  return status.failure(409, "AlreadyExists", ('%s "%s" already exists'):format(qualified(resource.plural, resource), name),
-    detailsOf(resource, name))
+function status.alreadyExists(resource, name, isBeingDeleted)
+  return status.failure(409, "AlreadyExists", ('%s%s "%s" already exists'):format(
+    isBeingDeleted and "object is being deleted: " or "", qualified(resource.plural, resource), name), detailsOf(resource, name))
 end
 
 function status.conflict(resource, name, why)
@@ -123,7 +125,8 @@ function status.required(field, hint)
 end
 
 function status.invalidValue(field, value, why)
-  local shown = type(value) == "string" and ('"%s"'):format(value) or tostring(value)
+  local shown = type(value) == "table" and core.json.encode(value) or type(value) == "string" and ('"%s"'):format(value)
+    or tostring(value)
   return status.cause(field, "Invalid", ("Invalid value: %s: %s"):format(shown, why))
 end
 

@@ -241,9 +241,11 @@ local function checkSchema(schema, value, path, causes)
   end
   if type(value) == "number" then
     if schema.minimum and value < schema.minimum then
-      causes[#causes + 1] = status.invalidValue(path, value, ("%s in body should be greater than or equal to %s"):format(path, schema.minimum))
+      causes[#causes + 1] = status.invalidValue(path, value,
+        ("%s in body should be greater than or equal to %s"):format(path, schema.minimum))
     elseif schema.maximum and value > schema.maximum then
-      causes[#causes + 1] = status.invalidValue(path, value, ("%s in body should be less than or equal to %s"):format(path, schema.maximum))
+      causes[#causes + 1] = status.invalidValue(path, value,
+        ("%s in body should be less than or equal to %s"):format(path, schema.maximum))
     end
   end
   if found == "object" then
@@ -290,43 +292,17 @@ function validation.prune(resource, object)
   end
 end
 
--- ---------------------------------------------------------------------------------------------------- the whole
-
---- The first look at an object, before defaults are filled in: raises a failure (400) when members have the wrong type.
-validation.types = checkTypes
-
---- Raises a failure (422) with every cause, if there is one.
----@param resource moonpool.sim.Resource
----@param object table
-function validation.check(resource, object)
-  local causes = {}
-  checkName(resource, object.metadata.name, causes)
-  if object.metadata.labels then checkLabels(object.metadata.labels, "metadata.labels", causes) end
-  if resource.custom then
-    if resource.schema then
-      local properties = resource.schema.properties or {}
-      for _, name in ipairs(sortedKeys(object)) do
-        if properties[name] and name ~= "metadata" then checkSchema(properties[name], object[name], name, causes) end
-      end
-      for _, name in ipairs(resource.schema.required or {}) do
-        if object[name] == nil then causes[#causes + 1] = status.required(name) end
-      end
-    end
-  elseif byKind[resource.kind] then
-    byKind[resource.kind](object, causes)
-  end
-  if #causes > 0 then error(status.invalid(resource, object.metadata.name or "", causes), 0) end
-end
+-- ---------------------------------------------------------------------------------------------------- updates
 
 local POD_MAY_CHANGE = "pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, "
   .. "`spec.activeDeadlineSeconds` or `spec.tolerations` (only additions to existing tolerations)"
 
---- What must not change in an update. Raises a failure (422).
-function validation.checkUpdate(resource, old, new)
-  local causes = {}
+--- What must not change in an update.
+local function checkUpdate(resource, old, new, causes)
   local function fixed(...)
     if values.equal(at(old, ...), at(new, ...)) then return end
-    causes[#causes + 1] = status.invalidValue(table.concat({ ... }, "."), at(new, ...) == nil and "null" or "changed", "field is immutable")
+    local value = at(new, ...)
+    causes[#causes + 1] = status.invalidValue(table.concat({ ... }, "."), value == nil and "null" or value, "field is immutable")
   end
   if resource.custom then return end
   if resource.kind == "Deployment" or resource.kind == "ReplicaSet" or resource.kind == "DaemonSet" then
@@ -356,7 +332,36 @@ function validation.checkUpdate(resource, old, new)
       causes[#causes + 1] = status.cause("data", "Forbidden", "Forbidden: field is immutable when `immutable` is set")
     end
   end
-  if #causes > 0 then error(status.invalid(resource, new.metadata.name, causes), 0) end
+end
+
+-- ---------------------------------------------------------------------------------------------------- the whole
+
+--- The first look at an object, before defaults are filled in: raises a failure (400) when members have the wrong type.
+validation.types = checkTypes
+
+--- Raises a failure (422) with every cause, if there is one.
+---@param resource moonpool.sim.Resource
+---@param object table
+---@param old table? what it is to replace
+function validation.check(resource, object, old)
+  local causes = {}
+  checkName(resource, object.metadata.name, causes)
+  if object.metadata.labels then checkLabels(object.metadata.labels, "metadata.labels", causes) end
+  if resource.custom then
+    if resource.schema then
+      local properties = resource.schema.properties or {}
+      for _, name in ipairs(sortedKeys(object)) do
+        if properties[name] and name ~= "metadata" then checkSchema(properties[name], object[name], name, causes) end
+      end
+      for _, name in ipairs(resource.schema.required or {}) do
+        if object[name] == nil then causes[#causes + 1] = status.required(name) end
+      end
+    end
+  elseif byKind[resource.kind] then
+    byKind[resource.kind](object, causes)
+  end
+  if old then checkUpdate(resource, old, object, causes) end
+  if #causes > 0 then error(status.invalid(resource, object.metadata.name or "", causes), 0) end
 end
 
 return validation

@@ -74,7 +74,7 @@ function watch.start(cluster, info, query, exchange)
   local resource = info.resource
   local accepts = selectors.fromQuery(query, resource)
   local rv = rest.versionOf(query, cluster)
-  local seconds = math.tointeger(tonumber(query.timeoutSeconds)) or 1800 + cluster.random(1800)
+  local seconds = rest.numberOf(query, "timeoutSeconds") or 1800 + cluster.random(1800)
   local watcher = setmetatable({
     cluster = cluster, resource = resource, exchange = exchange, prefix = rest.prefixOf(info), accepts = accepts,
   }, Watcher)

@@ -1,0 +1,96 @@
+-- sim.lua: starts `moonpool sim` as a child process for a spec, and talks to its control pages.
+--
+--   local clusters = sim.start{ clusters = 2, pods = 20 }
+--   clusters.kubeconfig                               -- path of the file
+--   clusters:faults("sim-2", { { type = "refuse" } }) -- see lua/moonpool/sim/faults.lua; {} clears
+--   clusters:stats("sim-1").connections.accepted
+--   clusters:stop()
+
+local core = require("moonpool.core")
+
+local sim = {}
+
+local Clusters = {}
+Clusters.__index = Clusters
+Clusters.__close = function(self) self:stop() end
+
+local function run(command)
+  local pipe <close> = assert(io.popen(command))
+  return pipe:read("a")
+end
+
+local function exists(path)
+  local file <close> = io.open(path)
+  return file ~= nil
+end
+
+local function waitUntil(condition, what)
+  for _ = 1, 1000 do
+    if condition() then return end
+    os.execute("sleep 0.01")
+  end
+  error("waited 10 s for " .. what, 3)
+end
+
+--- Starts the program under test (this very one, unless MOONPOOL names another) as `moonpool sim`.
+---@param options { clusters: integer?, pods: integer?, nodes: integer?, namespaces: integer?, seed: integer?, name: string? }?
+function sim.start(options)
+  local base = os.tmpname()
+  local self = setmetatable({ kubeconfig = base .. ".kubeconfig", log = base }, Clusters)
+  local arguments = { "--kubeconfig " .. self.kubeconfig }
+  for name, value in pairs(options or {}) do arguments[#arguments + 1] = ("--%s %s"):format(name, value) end
+  local program = os.getenv("MOONPOOL") or "/proc/$PPID/exe"
+  -- exec resolves /proc/$PPID/exe before the shell between us and the program is gone.
+  self.pid = run(("program=$(readlink %s || echo %s); \"$program\" sim %s >%s 2>&1 & echo $!"):format(
+    program, program, table.concat(arguments, " "), self.log)):match("%d+")
+  waitUntil(function()
+    return exists(self.kubeconfig) or not exists("/proc/" .. self.pid .. "/stat")
+  end, "moonpool sim")
+  if not exists(self.kubeconfig) then error("moonpool sim did not start: " .. run("cat " .. self.log), 2) end
+  self.clusters = {}
+  local text = run("cat " .. self.kubeconfig)
+  for name, server in text:gmatch("%- name: (%S+)\n  cluster:\n    server: (%S+)") do
+    local token = text:match("%- name: " .. name:gsub("%-", "%%-") .. "%-token\n  user:\n    token: (%S+)")
+    self.clusters[#self.clusters + 1] = { name = name, server = server, token = token }
+  end
+  return self
+end
+
+--- Asks a control page, by way of another cluster if there is one, so that faults do not stand in the way.
+---@param cluster string the cluster that it is about
+---@param method string
+---@param page string "faults", "stats", "drop", "compact", "endWatches"
+---@param body table?
+---@return table
+function Clusters:control(cluster, method, page, body)
+  local by = self.clusters[1].name == cluster and self.clusters[2] or self.clusters[1]
+  local data = body and (" --data-binary '%s'"):format((assert(core.json.encode(body)):gsub("'", "'\\''"))) or ""
+  local answer = run(("curl -sk -m 10 -X %s -H 'Authorization: Bearer %s'%s '%s/_sim/%s?cluster=%s'"):format(
+    method, by.token, data, by.server, page, cluster))
+  local value = assert(core.json.decode(answer))
+  if value.kind == "Status" then error(value.message, 2) end
+  return value
+end
+
+---@param list table[] all the faults that the cluster is to have
+function Clusters:faults(cluster, list) return self:control(cluster, "PUT", "faults", { faults = core.json.array(list) }) end
+
+--- Counts: connections.accepted, connections.open, requests["GET /path"], total.
+function Clusters:stats(cluster) return self:control(cluster, "GET", "stats") end
+
+function Clusters:resetStats(cluster) return self:control(cluster, "DELETE", "stats") end
+
+--- Sends a signal: KILL, STOP, CONT.
+function Clusters:signal(name) os.execute(("kill -%s %s 2>/dev/null"):format(name, self.pid)) end
+
+function Clusters:stop()
+  if self.stopped then return end
+  self.stopped = true
+  self:signal("CONT")
+  self:signal("INT")
+  waitUntil(function() return not exists(self.kubeconfig) or not exists("/proc/" .. self.pid .. "/stat") end, "moonpool sim to end")
+  os.remove(self.kubeconfig)
+  os.remove(self.log)
+end
+
+return sim
