@@ -435,9 +435,17 @@ static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
   lua_pop(L, 1);
 }
 
-int moon_http_open(lua_State *L) {
+void moon_http_open(lua_State *L) {
   new_class(L, SERVER, server_methods);
   new_class(L, EXCHANGE, exchange_methods);
   luaL_newlib(L, functions);
-  return 1;
+  lua_setfield(L, -2, "http");
+  moon_pki_open(L);
+  lua_setfield(L, -2, "pki");
+  moon_after_open(L);
+  lua_setfield(L, -2, "after");
+  lua_pushcfunction(L, moon_base64);
+  lua_setfield(L, -2, "base64");
+  lua_pushcfunction(L, moon_write_private_file);
+  lua_setfield(L, -2, "writePrivateFile");
 }

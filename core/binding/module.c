@@ -16,6 +16,7 @@
 #include "binding/pool.h"
 #include "binding/scheduler.h"
 #include "binding/stream.h"
+#include "binding/yaml.h"
 #include "moonpool.h"
 
 /* Loads a module that is built in and calls it, as the loader of a file would. Upvalue: its place in the table. */
@@ -59,16 +60,9 @@ int luaopen_moonpool_core(lua_State *L) {
   lua_setfield(L, -3, "null");
   lua_setfield(L, -2, "json");
   moon_kubeconfig_open(L);
+  moon_yaml_open(L);
+  lua_setfield(L, -2, "yaml");
   moon_http_open(L);
-  lua_setfield(L, -2, "http");
-  moon_pki_open(L);
-  lua_setfield(L, -2, "pki");
-  moon_after_open(L);
-  lua_setfield(L, -2, "after");
-  lua_pushcfunction(L, moon_base64);
-  lua_setfield(L, -2, "base64");
-  lua_pushcfunction(L, moon_write_private_file);
-  lua_setfield(L, -2, "writePrivateFile");
   moon_call_open(L);
   moon_stream_open(L);
   moon_pool_open(L);

@@ -436,7 +436,9 @@ local patchers = {
 
 --- What a patch makes of an object may be no such object any more: that is the patch's fault.
 local function normalisePatched(resource, object)
-  local ok, result = pcall(normalise, resource, object)
+  local ok, result = pcall(function()
+    return values.isObject(object) and normalise(resource, object) or error(status.badRequest("expected an object"), 0)
+  end)
   if ok then return result end
   if not status.isFailure(result) or result.code ~= 400 then error(result, 0) end
   error(status.invalid({ group = "", kind = "" }, "", { status.cause("patch", "Invalid", "Invalid value: " .. result.body.message) }), 0)
@@ -461,7 +463,6 @@ function rest.patch(cluster, info, query, request)
     return rest.setScale(cluster, info, scale, dryRun)
   end
   local object = patcher(resource, complete(resource, record.object), request)
-  if not values.isObject(object) then error(status.badRequest("the patched object is no object"), 0) end
   object = normalisePatched(resource, object)
   checkIdentity(info, object)
   if object.metadata.uid ~= record.object.metadata.uid then
