@@ -7,7 +7,7 @@ local function kubeConfig()
   assert(kc:loadFromDefault())
   return kc
 end
-local pool = assert(moonpool.ConnectionPool(nil, kubeConfig, { minConnections = 1 }))
+local pool = assert(moonpool.ConnectionPool("bench", kubeConfig, { minConnections = 1 }))
 pool:release(assert(pool:acquire()))
 
 local rounds = 300000

@@ -48,6 +48,10 @@ local function number(value, unit)
   return (value >= 100 and "%.0f %s" or "%.1f %s"):format(value, unit)
 end
 
+-- A busy machine makes the figures worse and less even; let the reader see it.
+local load = io.open("/proc/loadavg"):read("l"):match("%S+ (%S+)")
+print(("Medians. Load average of the last five minutes: %s. An aim is a ratio to the floor where there is one.\n"):format(load))
+
 local layout = "%-36s %12s %12s %8s %8s  %s"
 print(layout:format("", "moonpool", "floor", "ratio", "aim", ""))
 local misses = {}
