@@ -39,16 +39,19 @@ local function recordEvents(client)
   return events
 end
 
---- Lists what is in a cluster: three calls at the same time, over the connections of its pool.
+--- Lists what is in a cluster: two calls at the same time, then one for the pods of each namespace, all over the few
+--- connections of its pool.
 local function look(client)
-  local calls = {
-    function() return client.core.listNamespace() end,
-    function() return client.apps.listDeploymentForAllNamespaces() end,
-    function() return client.core.listPodForAllNamespaces { limit = 500 } end,
-  }
+  local calls = { client.core.listNamespace, client.apps.listDeploymentForAllNamespaces }
   local lists, errors = moonpool.map(calls, function(call) return call() end)
   if errors then return nil, select(2, next(errors)) end
-  return { namespaces = lists[1].items, deployments = lists[2].items, pods = lists[3].items }
+  local found = { namespaces = lists[1].items, deployments = lists[2].items, pods = {} }
+  for _, namespace in ipairs(found.namespaces) do
+    local pods, err = client.core.listNamespacedPod(namespace.metadata.name)
+    if not pods then return nil, err end
+    table.move(pods.items, 1, #pods.items, #found.pods + 1, found.pods)
+  end
+  return found
 end
 
 local function restarts(pod)
@@ -126,7 +129,7 @@ io.write(tables.render(statistics, {
   { title = "UNHEALTHY", key = "unhealthy" },
   { title = "WAITING", key = "waitQueueLength" },
 }, { indent = 2 }))
-print("\n  OPENED connections were USED several times each: that is what a pool is for. OPEN ones were kept for the next call.")
+print("\n  OPENED counts connections, USED the calls they served: reuse is what a pool is for.")
 for _, cluster in ipairs(clusters) do
   if cluster.err then os.exit(1, true) end
 end
