@@ -183,8 +183,9 @@ void moon_reactor_post(moon_reactor *reactor, moon_task *task) {
   pthread_mutex_lock(&reactor->lock);
   bool first = moon_list_empty(&reactor->tasks);
   moon_list_push_back(&reactor->tasks, &task->node);
-  pthread_mutex_unlock(&reactor->lock);
+  /* Under the lock: the task may give back the last reference, after which there is nothing left to wake. */
   if (first) uv_async_send(&reactor->wake);
+  pthread_mutex_unlock(&reactor->lock);
 }
 
 bool moon_reactor_is_current(const moon_reactor *reactor) {
