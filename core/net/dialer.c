@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/log.h"
 
 struct moon_dialer {
   atomic_int refs;
@@ -71,18 +72,36 @@ static moon_error *load_ca(moon_dialer *dialer) {
   }
   BIO *bio = open_pem(&target->ca);
   dialer->store = X509_STORE_new();
+  /* As for kubectl, whatever the kubeconfig names is trusted: an intermediate authority without its root too. */
+  X509_STORE_set_flags(dialer->store, X509_V_FLAG_PARTIAL_CHAIN);
   int count = 0;
-  for (X509 *ca; (ca = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL)); count++) {
-    X509_STORE_add_cert(dialer->store, ca);
-    X509_free(ca);
+  const char *broken = NULL; /* what is wrong with the first one that cannot be read */
+  for (bool more = true; more;) {
+    X509 *ca = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+    if (ca) {
+      X509_STORE_add_cert(dialer->store, ca);
+      X509_free(ca);
+      count++;
+    } else if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
+      more = false; /* the end of the text */
+    } else {
+      const char *reason = openssl_reason();
+      if (!broken) broken = reason;
+    }
   }
+  ERR_clear_error();
   BIO_free(bio);
-  if (count) {
-    ERR_clear_error(); /* the end of the text is reported as an error too */
-    return NULL;
+  if (!count) {
+    return moon_error_new(MOON_CREDENTIAL,
+                          "cluster \"%s\": certificate-authority holds no certificate in PEM form (%s)",
+                          target->cluster, broken ? broken : "no PEM block found");
   }
-  return moon_error_new(MOON_CREDENTIAL, "cluster \"%s\": certificate-authority holds no certificate in PEM form (%s)",
-                        target->cluster, openssl_reason());
+  if (broken) {
+    moon_log(MOON_LOG_WARN,
+             "cluster \"%s\": a certificate in certificate-authority is left out, it cannot be read (%s)",
+             target->cluster, broken);
+  }
+  return NULL;
 }
 
 static moon_error *load_client_certificate(moon_dialer *dialer) {
