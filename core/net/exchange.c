@@ -16,7 +16,12 @@
 #include "base/error.h"
 #include "net/transport_internal.h"
 
-enum { DEFAULT_MAX_BODY = 1 << 30, SILENT_MS = 3000 };
+enum {
+  DEFAULT_MAX_BODY = 1 << 30,
+  MAX_HEADERS = 256 << 10, /* libcurl bounds a header line, not in all its versions their number */
+  MAX_RETRY_AFTER_S = 86400,
+  SILENT_MS = 3000,
+};
 
 /* --- what libcurl hands back --- */
 
@@ -64,7 +69,12 @@ static size_t got_header(char *line, size_t size, size_t count, void *arg) {
     for (char *c = response->content_type; *c; c++) *c = (char)tolower((unsigned char)*c);
   } else if (header_value(line, len, "retry-after", &value, &value_len) && value_len &&
              isdigit((unsigned char)*value)) {
-    response->retry_after_ms = strtoll(value, NULL, 10) * 1000;
+    long long seconds = strtoll(value, NULL, 10);
+    response->retry_after_ms = 1000 * (seconds < MAX_RETRY_AFTER_S ? seconds : MAX_RETRY_AFTER_S);
+  }
+  if (response->headers.len + len > MAX_HEADERS) {
+    exchange->headers_too_large = true;
+    return 0;
   }
   size_t text_len = len;
   while (text_len && (line[text_len - 1] == '\r' || line[text_len - 1] == '\n')) text_len--;
@@ -81,6 +91,7 @@ static size_t got_data(char *bytes, size_t size, size_t count, void *arg) {
   moon_exchange *exchange = arg;
   size_t len = size * count, limit = exchange->request->max_body ? exchange->request->max_body : DEFAULT_MAX_BODY;
   heard(exchange);
+  if (exchange->paused) return CURL_WRITEFUNC_PAUSE; /* libcurl forgets a pause that came before the answer began */
   exchange->received += len;
   if (exchange->received > limit) {
     exchange->too_large = true;
@@ -99,7 +110,7 @@ static size_t got_data(char *bytes, size_t size, size_t count, void *arg) {
 static int about_to_send(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port) {
   moon_exchange *exchange = arg;
   exchange->sent = true;
-  moon_transport_seal(exchange->transport, exchange->easy);
+  moon_transport_seal(exchange->transport, exchange->easy, local_port);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -120,6 +131,12 @@ static CURL *take_easy(moon_transport *t) {
   return easy;
 }
 
+/* True for methods that say how long their body is even when there is none: servers may insist on it. */
+static bool carries_body(const moon_request *request) {
+  return request->body || !strcmp(request->method, "POST") || !strcmp(request->method, "PUT") ||
+         !strcmp(request->method, "PATCH");
+}
+
 static struct curl_slist *header_lines(const moon_request *request, struct curl_slist *shared) {
   char *lines[2];
   size_t count = 0, further = 0;
@@ -127,6 +144,8 @@ static struct curl_slist *header_lines(const moon_request *request, struct curl_
   if (request->body) {
     lines[count++] =
         moon_sprintf("Content-Type: %s", request->content_type ? request->content_type : "application/json");
+  } else if (carries_body(request)) {
+    lines[count++] = moon_strdup("Content-Type:"); /* else libcurl calls nothing a web form */
   }
   while (request->headers && request->headers[further]) further++;
   /* One block of nodes; the last leads on to the shared ones. */
@@ -149,9 +168,9 @@ static void set_method(CURL *easy, const moon_request *request) {
   bool get = !strcmp(request->method, "GET"), head = !strcmp(request->method, "HEAD");
   curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   if (head) curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  if (request->body) {
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+  if (carries_body(request)) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(request->body ? request->body_len : 0));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
   }
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, get || head ? NULL : request->method);
 }
@@ -160,9 +179,17 @@ static int64_t due_ms(const moon_exchange *exchange) {
   const moon_request *request = exchange->request;
   int64_t due = exchange->deadline_ms ? exchange->deadline_ms : INT64_MAX;
   int64_t limit = exchange->heard_ms ? request->idle_timeout_ms : request->first_byte_timeout_ms;
+  if (exchange->paused) limit = 0; /* then the silence is ours */
   int64_t since = exchange->heard_ms ? exchange->heard_ms : exchange->started_ms;
   if (limit && since + limit < due) due = since + limit;
   return due;
+}
+
+static void set_timer(moon_exchange *exchange, int64_t due) {
+  if (due != INT64_MAX)
+    moon_reactor_set_timer(exchange->transport->reactor, &exchange->timer, due);
+  else
+    moon_reactor_stop_timer(exchange->transport->reactor, &exchange->timer);
 }
 
 static moon_error *timeout_error(const moon_exchange *exchange, int64_t now_ms);
@@ -172,7 +199,7 @@ static void timer_due(moon_timer *timer) {
   moon_transport *t = exchange->transport;
   int64_t now_ms = moon_clock_now_ms(), due = due_ms(exchange);
   if (now_ms < due) {
-    moon_reactor_set_timer(t->reactor, timer, due);
+    set_timer(exchange, due);
     return;
   }
   /* Nothing at all has come over this connection for a while, since before this request: it is not to be trusted with
@@ -186,7 +213,8 @@ static void timer_due(moon_timer *timer) {
 void moon_exchange_begin(moon_transport *t, moon_exchange *exchange) {
   const moon_request *request = exchange->request;
   exchange->transport = t;
-  exchange->sent = exchange->refused = exchange->too_large = exchange->cut = false;
+  exchange->sent = exchange->refused = exchange->paused = false;
+  exchange->too_large = exchange->headers_too_large = exchange->cut = false;
   exchange->received = 0;
   exchange->heard_ms = 0;
   exchange->started_ms = moon_clock_now_ms();
@@ -212,8 +240,18 @@ void moon_exchange_begin(moon_transport *t, moon_exchange *exchange) {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->detail);
 
   moon_timer_init(&exchange->timer, timer_due);
-  int64_t due = due_ms(exchange);
-  if (due != INT64_MAX) moon_reactor_set_timer(t->reactor, &exchange->timer, due);
+  set_timer(exchange, due_ms(exchange));
+}
+
+void moon_exchange_pause(moon_exchange *exchange, bool paused) {
+  if (exchange->paused == paused) return;
+  exchange->paused = paused;
+  /* After a pause the server has its whole time again. */
+  int64_t now_ms = moon_clock_now_ms();
+  if (!paused && exchange->heard_ms) exchange->heard_ms = now_ms;
+  if (!paused && !exchange->heard_ms) exchange->started_ms = now_ms;
+  set_timer(exchange, due_ms(exchange));
+  curl_easy_pause(exchange->easy, paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 }
 
 /* --- ending --- */
@@ -307,6 +345,10 @@ static moon_error *failure(const moon_exchange *exchange) {
                           request->method, endpoint, request->path,
                           request->max_body ? request->max_body : (size_t)DEFAULT_MAX_BODY);
   }
+  if (exchange->headers_too_large) {
+    return moon_error_new(MOON_PROTOCOL, "%s %s%s: the headers of the answer are larger than %d bytes", request->method,
+                          endpoint, request->path, MAX_HEADERS);
+  }
   if (exchange->cut)
     return moon_error_new(MOON_CANCELLED, "%s %s%s: cancelled", request->method, endpoint, request->path);
   if (exchange->refused && !exchange->sent) {
@@ -316,6 +358,9 @@ static moon_error *failure(const moon_exchange *exchange) {
     return moon_error_new(MOON_TLS, "%s: the server refused our client certificate: %s", endpoint, detail);
   }
   switch (exchange->result) {
+  case CURLE_URL_MALFORMAT: /* not repeated here: it may hold line ends */
+    return moon_error_new(MOON_INVALID, "%s %s: the path is not one that can be sent (is it percent-encoded?)",
+                          request->method, endpoint);
   case CURLE_COULDNT_RESOLVE_HOST:
     return moon_error_new(MOON_CONNECT, "%s: the name cannot be resolved", endpoint);
   case CURLE_COULDNT_CONNECT:
@@ -335,6 +380,7 @@ static moon_error *failure(const moon_exchange *exchange) {
   default:
     break;
   }
+  if (strstr(detail, "getpeername() failed")) detail = "it was reset as soon as it was accepted";
   if (exchange == &t->hello) {
     return moon_error_new(MOON_CONNECT, "%s: the connection was lost while it was being made: %s", endpoint, detail);
   }

@@ -41,9 +41,10 @@ struct moon_exchange {
   CURL *easy;
   moon_list node;
   moon_timer timer;
-  int64_t started_ms, heard_ms; /* heard_ms: last byte of the answer; 0: none yet */
-  size_t received;              /* bytes of the body, decoded */
-  bool too_large, cut;          /* why a callback ended it */
+  int64_t started_ms, heard_ms;           /* heard_ms: last byte of the answer; 0: none yet */
+  size_t received;                        /* bytes of the body, decoded */
+  bool paused;                            /* by its owner */
+  bool too_large, headers_too_large, cut; /* why a callback ended it */
   CURLcode result;
   struct curl_slist *header_nodes;
   char detail[CURL_ERROR_SIZE];

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,6 +27,32 @@ enum { NEAR_US = 1000 }; /* a round trip below this makes compression a loss */
 
 /* --- sockets --- */
 
+/* libcurl closes a socket that never became a connection without a word. Its watch goes when its place is needed, at
+ * the latest with the seal, before its number can be taken for that of somebody else's socket. */
+static void forget_closed_sockets(moon_transport *t) {
+  for (size_t i = 0; i < MAX_SOCKETS; i++) {
+    if (!t->sockets[i] || (t->sockets[i]->fd >= 0 && fcntl(t->sockets[i]->fd, F_GETFD) >= 0)) continue;
+    moon_watch_free(t->sockets[i]);
+    t->sockets[i] = NULL;
+  }
+}
+
+static int local_port(int fd) {
+  struct sockaddr_storage address = {0};
+  socklen_t len = sizeof address;
+  if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &len)) return -1;
+  return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                             : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+static void keep_socket_of_port(moon_transport *t, int port) {
+  for (size_t i = 0; i < MAX_SOCKETS; i++) {
+    if (!t->sockets[i] || local_port(t->sockets[i]->fd) == port) continue;
+    moon_watch_free(t->sockets[i]);
+    t->sockets[i] = NULL;
+  }
+}
+
 static moon_watch **find_socket(moon_transport *t, int fd) {
   for (size_t i = 0; i < MAX_SOCKETS; i++) {
     if (t->sockets[i] && t->sockets[i]->fd == fd) return &t->sockets[i];
@@ -33,26 +60,39 @@ static moon_watch **find_socket(moon_transport *t, int fd) {
   return NULL;
 }
 
-/* libcurl makes socket pairs for itself, without close-on-exec. They are near the lowest free descriptor, or near their
- * other half: unnamed, and with this very process at the other end. */
-static void close_pairs_on_exec(int first, int last) {
-  for (int fd = first < 0 ? 0 : first; fd <= last; fd++) {
-    int flags = fcntl(fd, F_GETFD), domain = 0;
-    socklen_t len = sizeof domain;
-    if (flags < 0 || (flags & FD_CLOEXEC)) continue;
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) || domain != AF_UNIX) continue;
-    struct ucred peer;
-    socklen_t peer_len = sizeof peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) || peer.pid != getpid()) continue;
-    fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+/* libcurl makes socket pairs for itself, without close-on-exec: one with each multi, one with each name that it
+ * resolves. They take the lowest descriptors that were free before; a few more are looked at, because other threads
+ * take descriptors too. Theirs are left alone: only pairs that this process has with itself count. */
+enum { FREE_SLOTS = 4 };
+
+static void find_free_slots(moon_transport *t, int slots[FREE_SLOTS]) {
+  int from = 0;
+  for (size_t i = 0; i < FREE_SLOTS; i++) {
+    slots[i] = fcntl(uv_backend_fd(moon_reactor_loop(t->reactor)), F_DUPFD_CLOEXEC, from);
+    if (slots[i] < 0) continue;
+    close(slots[i]);
+    from = slots[i] + 1;
   }
 }
 
-static CURLM *new_multi(void) {
-  int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-  if (lowest >= 0) close(lowest);
+static void close_pairs_on_exec(const int slots[FREE_SLOTS]) {
+  for (size_t i = 0; i < FREE_SLOTS; i++) {
+    int flags = slots[i] < 0 ? -1 : fcntl(slots[i], F_GETFD), domain = 0;
+    socklen_t len = sizeof domain;
+    if (flags < 0 || (flags & FD_CLOEXEC)) continue;
+    if (getsockopt(slots[i], SOL_SOCKET, SO_DOMAIN, &domain, &len) || domain != AF_UNIX) continue;
+    struct ucred peer;
+    socklen_t peer_len = sizeof peer;
+    if (getsockopt(slots[i], SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) || peer.pid != getpid()) continue;
+    fcntl(slots[i], F_SETFD, flags | FD_CLOEXEC);
+  }
+}
+
+static CURLM *new_multi(moon_transport *t) {
+  int slots[FREE_SLOTS];
+  find_free_slots(t, slots);
   CURLM *multi = curl_multi_init();
-  close_pairs_on_exec(lowest, lowest + 4);
+  close_pairs_on_exec(slots);
   return multi;
 }
 
@@ -81,6 +121,7 @@ curl_socket_t moon_transport_open_socket(void *arg, curlsocktype purpose, struct
   }
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
+  forget_closed_sockets(t);
   for (size_t i = 0; i < MAX_SOCKETS; i++) {
     if (t->sockets[i]) continue;
     t->sockets[i] = moon_watch_new(t->reactor, fd, socket_ready, t);
@@ -130,7 +171,6 @@ static void helper_ready(moon_watch *watch, int events) {
 
 /* A descriptor that libcurl made for itself: its resolver thread's answer comes through it. */
 moon_watch *moon_transport_watch_helper(moon_transport *t, int fd) {
-  close_pairs_on_exec(fd - 2, fd + 2);
   helper_watch *helper = moon_zalloc(sizeof *helper);
   helper->transport = t;
   helper->watch = moon_watch_new(t->reactor, fd, helper_ready, helper);
@@ -151,8 +191,11 @@ static int want_timer(CURLM *multi, long timeout_ms, void *arg) {
 }
 
 static void kick(moon_transport *t) {
-  int running;
+  int running, slots[FREE_SLOTS];
+  bool may_resolve = !t->sealed;
+  if (may_resolve) find_free_slots(t, slots);
   curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  if (may_resolve) close_pairs_on_exec(slots);
   moon_transport_settle(t);
 }
 
@@ -198,6 +241,7 @@ static bool ends_connection(const moon_exchange *exchange) {
   case CURLE_HTTP2_STREAM:
   case CURLE_WRITE_ERROR:
   case CURLE_BAD_CONTENT_ENCODING:
+  case CURLE_URL_MALFORMAT:
     return false;
   default:
     return !exchange->refused || exchange->sent;
@@ -248,12 +292,17 @@ void moon_transport_settle(moon_transport *t) {
 
 static moon_error *no_keepalive_error(const moon_transport *t, int status) {
   const char *endpoint = moon_dialer_endpoint(t->dialer);
+  moon_error *err;
   if (status == 400 && !strncmp(endpoint, "http:", 5)) {
-    return moon_error_new(MOON_PROTOCOL,
-                          "%s: the server does not accept plain http here (HTTP 400); should it be https?", endpoint);
+    err = moon_error_new(MOON_PROTOCOL,
+                         "%s: the server does not accept plain http here (HTTP 400); should it be https?", endpoint);
+  } else {
+    err = moon_error_new(MOON_CONNECT, "%s: the server answers (HTTP %d), but closes the connection after each answer",
+                         endpoint, status);
   }
-  return moon_error_new(MOON_CONNECT, "%s: the server answers (HTTP %d), but closes the connection after each answer",
-                        endpoint, status);
+  moon_error_set(&err->cluster, moon_dialer_cluster(t->dialer));
+  moon_error_set(&err->endpoint, endpoint);
+  return err;
 }
 
 static void hello_done(moon_exchange *exchange, moon_error *err) {
@@ -289,9 +338,10 @@ void moon_transport_connect(moon_transport *t, int64_t timeout_ms) {
 }
 
 /* Just before the first request is sent: the session is there. From now on no further socket. */
-void moon_transport_seal(moon_transport *t, CURL *easy) {
+void moon_transport_seal(moon_transport *t, CURL *easy, int port) {
   if (t->sealed) return;
   t->sealed = true;
+  keep_socket_of_port(t, port);
   struct curl_tlssessioninfo *tls = NULL;
   const unsigned char *protocol = NULL;
   unsigned protocol_len = 0;
@@ -323,7 +373,7 @@ moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, c
 }
 
 static void start_multi(moon_transport *t) {
-  t->multi = new_multi();
+  t->multi = new_multi(t);
   if (!t->multi) abort(); /* out of memory or of descriptors for its wake-up pair: see alloc.h */
   curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
   curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
@@ -357,7 +407,7 @@ void moon_transport_abort(moon_exchange *exchange, moon_error *err) {
 void moon_transport_pause(moon_exchange *exchange, bool paused) {
   moon_transport *t = exchange->transport;
   if (!t) return;
-  curl_easy_pause(exchange->easy, paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+  moon_exchange_pause(exchange, paused);
   moon_transport_settle(t);
 }
 
@@ -376,6 +426,7 @@ void moon_transport_close(moon_transport *t) {
   }
   for (size_t i = 0; i < t->spare_count; i++) curl_easy_cleanup(t->spare[i]);
   if (t->multi) curl_multi_cleanup(t->multi);
+  for (size_t i = 0; i < MAX_SOCKETS; i++) moon_watch_free(t->sockets[i]);
   for (moon_list *node; (node = moon_list_pop_front(&t->helpers));) {
     helper_watch *helper = MOON_ENTRY(node, helper_watch, node);
     moon_watch_free(helper->watch);

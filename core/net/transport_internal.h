@@ -43,7 +43,7 @@ struct moon_transport {
 
 /* transport.c */
 void moon_transport_settle(moon_transport *transport);
-void moon_transport_seal(moon_transport *transport, CURL *easy);
+void moon_transport_seal(moon_transport *transport, CURL *easy, int local_port);
 void moon_transport_suspect(moon_transport *transport); /* silent for too long: out of the pool with it */
 moon_watch *moon_transport_watch_helper(moon_transport *transport, int fd);
 curl_socket_t moon_transport_open_socket(void *exchange, curlsocktype purpose, struct curl_sockaddr *address);
@@ -51,7 +51,8 @@ int moon_transport_close_socket(void *transport, curl_socket_t fd);
 
 /* exchange.c */
 void moon_exchange_begin(moon_transport *transport,
-                         moon_exchange *exchange);                   /* takes or makes the easy handle and sets it up */
+                         moon_exchange *exchange); /* takes or makes the easy handle and sets it up */
+void moon_exchange_pause(moon_exchange *exchange, bool paused);
 void moon_exchange_end(moon_exchange *exchange);                     /* libcurl says it is over: exchange->result */
 void moon_exchange_finish(moon_exchange *exchange, moon_error *err); /* over for another reason */
 
