@@ -1,0 +1,64 @@
+/* tls_server.h: an HTTP/1.1 server that behaves badly on request, and remembers what it saw.
+ *
+ * It listens on a free port of 127.0.0.1, with TLS or without, and gives each connection a thread of its own. What
+ * happens to a request follows from its path, so that a test reads as what it is about:
+ *
+ *   /livez                    "ok", or what the options say
+ *   /echo                     the method, a space, and the body that came
+ *   /bytes?n=N                N bytes, "abc...zabc...", with a Content-Length; /chunked?n=N the same in chunks,
+ *                             with a trailer
+ *   /gzip, /bad-gzip          "hello, compressed" as gzip; something that only claims to be gzip
+ *   /status?code=C&after=T    an empty object with status C, and with Retry-After: T
+ *   /interim                  a 103 first, then 200
+ *   /headers?n=N              200 with N header lines of 1000 bytes
+ *   /last                     200 with Connection: close
+ *   /close, /reset            no answer: FIN, RST
+ *   /then-close, /then-reset  an answer, and ?ms=N later FIN, RST; /then-junk: bytes that nobody asked for
+ *   /truncated, /cut          400 of 1000 bytes, then FIN, RST
+ *   /hang, /stall             never an answer; 100 of 1000 bytes and no more
+ *   /drip?n=N&ms=M            N bytes, one every M ms
+ *   /not-http                 text that is no HTTP
+ *
+ * Everything else is a 404. Records are complete when the client has the answer; they live until the server ends. */
+#ifndef SPEC_TLS_SERVER_H
+#define SPEC_TLS_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct tls_server tls_server;
+
+typedef struct tls_server_options {
+  const char *certificate, *key; /* PEM; NULL: plain http */
+  const char *client_ca;         /* PEM: clients must show a certificate of this authority; NULL: none is asked for */
+  int livez_status;              /* 0: 200 */
+  bool livez_closes;             /* /livez answers with Connection: close */
+  bool livez_hangs;              /* /livez is never answered */
+  bool never_handshakes;         /* connections are accepted and then ignored */
+} tls_server_options;
+
+typedef struct server_request {
+  int connection; /* index of the connection that it came on */
+  char *method, *path;
+  char *headers; /* the lines as they came, CRLF included */
+  char *body;
+  size_t body_len;
+} server_request;
+
+typedef struct server_connection {
+  char *server_name;    /* SNI; NULL: none */
+  char *client_subject; /* common name of the client's certificate; NULL: none */
+  bool resumed;         /* the TLS session is an earlier one */
+} server_connection;
+
+tls_server *tls_server_start(const tls_server_options *options);
+void tls_server_stop(tls_server *server); /* cuts all connections, waits for their threads, frees */
+int tls_server_port(const tls_server *server);
+
+int tls_server_connections(tls_server *server); /* TCP connections so far */
+const server_connection *tls_server_connection(tls_server *server, int index);
+int tls_server_count(tls_server *server, const char *path);                      /* requests for exactly this path */
+const server_request *tls_server_find(tls_server *server, const char *path);     /* the last of them; NULL: none */
+bool server_request_has(const server_request *request, const char *header_line); /* "Host: x", without CRLF */
+
+#endif
