@@ -59,7 +59,7 @@ static bool is_alphabet(const moon_buffer *buffer, size_t len) {
 
 static void expect_still_usable(void) {
   int before = tls_server_connections(server);
-  get_ok(&the_line, "/echo");
+  fetch_ok(&the_line, "/echo");
   assert_int_equal(tls_server_connections(server), before);
   assert_int_equal(count_of(&the_line.losses) + count_of(&the_line.drains), 0);
 }
@@ -99,7 +99,7 @@ static void names_the_content_type_of_what_it_sends(void **state) {
 }
 
 static void sends_its_own_headers(void **state) {
-  get_ok(&the_line, "/echo");
+  fetch_ok(&the_line, "/echo");
   const server_request *seen = tls_server_find(server, "/echo");
   assert_true(server_request_has(seen, "User-Agent: moonpool/" MOON_VERSION));
   assert_true(server_request_has(seen, "Accept: application/json"));
@@ -117,7 +117,7 @@ static void sends_its_own_headers(void **state) {
   assert_true(server_request_has(seen, "Accept: text/plain"));
   assert_false(server_request_has(seen, "Accept: application/json"));
 
-  get_ok(&the_line, "/echo"); /* they were that request's only */
+  fetch_ok(&the_line, "/echo"); /* they were that request's only */
   assert_false(server_request_has(tls_server_find(server, "/echo"), "X-One: 1"));
 }
 
@@ -136,7 +136,7 @@ static void sends_a_large_body_at_once(void **state) {
 /* --- receiving --- */
 
 static void receives_thirty_megabytes_whole(void **state) {
-  attempt *a = get(&the_line, "/bytes?n=30000000");
+  attempt *a = fetch(&the_line, "/bytes?n=30000000");
   expect_ok(a, 200);
   assert_true(is_alphabet(&a->response.body, 30000000));
   attempt_free(a);
@@ -144,7 +144,7 @@ static void receives_thirty_megabytes_whole(void **state) {
 }
 
 static void receives_an_empty_body(void **state) {
-  attempt *a = get(&the_line, "/bytes?n=0");
+  attempt *a = fetch(&the_line, "/bytes?n=0");
   expect_ok(a, 200);
   assert_int_equal(a->response.body.len, 0);
   attempt_free(a);
@@ -152,7 +152,7 @@ static void receives_an_empty_body(void **state) {
 }
 
 static void receives_chunks_and_ignores_their_trailer(void **state) {
-  attempt *a = get(&the_line, "/chunked?n=100000");
+  attempt *a = fetch(&the_line, "/chunked?n=100000");
   expect_ok(a, 200);
   assert_true(is_alphabet(&a->response.body, 100000));
   assert_int_equal(a->header_calls, 1);
@@ -199,7 +199,7 @@ static void says_that_an_answer_is_not_the_gzip_it_claims_to_be(void **state) {
 }
 
 static void reads_status_content_type_and_retry_after(void **state) {
-  attempt *a = get(&the_line, "/echo");
+  attempt *a = fetch(&the_line, "/echo");
   expect_ok(a, 200);
   assert_false(a->response.http2);
   assert_string_equal(a->response.content_type, "text/plain");
@@ -214,13 +214,13 @@ static void reads_status_content_type_and_retry_after(void **state) {
       {"/status?code=503&after=-1", 503, -1},  {"/status?code=503&after=Fri,-01-Jan-2027-00:00:00-GMT", 503, -1},
       {"/status?code=500", 500, -1},           {"/nowhere", 404, -1}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    a = get(&the_line, cases[i].path);
+    a = fetch(&the_line, cases[i].path);
     expect_ok(a, cases[i].status);
     assert_int_equal(a->response.retry_after_ms, cases[i].retry_after_ms);
     assert_null(a->response.content_type);
     attempt_free(a);
   }
-  a = get(&the_line, "/status?code=429&after=99999999999999999999");
+  a = fetch(&the_line, "/status?code=429&after=99999999999999999999");
   expect_ok(a, 429);
   assert_true(a->response.retry_after_ms > 0);
   attempt_free(a);
@@ -228,7 +228,7 @@ static void reads_status_content_type_and_retry_after(void **state) {
 }
 
 static void passes_over_interim_answers(void **state) {
-  attempt *a = get(&the_line, "/interim");
+  attempt *a = fetch(&the_line, "/interim");
   expect_ok(a, 200);
   assert_string_equal(a->response.body.data, "ok");
   assert_int_equal(a->response.retry_after_ms, -1);
@@ -261,18 +261,18 @@ static void takes_an_answer_as_large_as_its_limit(void **state) {
 }
 
 static void ends_an_answer_with_headers_without_end(void **state) {
-  attempt *a = get(&the_line, "/headers?n=200");
+  attempt *a = fetch(&the_line, "/headers?n=200");
   expect_ok(a, 200);
   assert_true(a->response.headers.len > 190000);
   attempt_free(a);
-  a = get(&the_line, "/headers?n=3000");
+  a = fetch(&the_line, "/headers?n=3000");
   expect_error(a, MOON_PROTOCOL, "headers");
   assert_true(a->response.headers.len < 1500000);
   attempt_free(a);
 }
 
 static void says_how_much_came_when_the_answer_was_cut_off(void **state) {
-  attempt *a = get(&the_line, "/truncated");
+  attempt *a = fetch(&the_line, "/truncated");
   expect_error(a, MOON_CONNECT, "the connection was lost in the middle of the answer, after 400 bytes");
   assert_true(a->exchange.sent);
   assert_true(becomes(&the_line.losses, 1));
@@ -281,7 +281,7 @@ static void says_how_much_came_when_the_answer_was_cut_off(void **state) {
 }
 
 static void says_how_much_came_when_the_answer_was_reset(void **state) {
-  attempt *a = get(&the_line, "/cut");
+  attempt *a = fetch(&the_line, "/cut");
   expect_error(a, MOON_CONNECT, "the connection was lost in the middle of the answer, after 400 bytes");
   assert_true(becomes(&the_line.losses, 1));
   attempt_free(a);

@@ -299,7 +299,7 @@ static void puts_requests_behind_the_path_of_the_server(void **state) {
 static bool resumes(tls_server *server, moon_dialer *dialer) {
   line l;
   line_open(&l, reactor, dialer);
-  get_ok(&l, "/echo"); /* the ticket comes with the first answer */
+  fetch_ok(&l, "/echo"); /* the ticket comes with the first answer */
   bool resumed = tls_server_connection(server, tls_server_connections(server) - 1)->resumed;
   line_close(&l);
   return resumed;

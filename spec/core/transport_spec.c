@@ -47,7 +47,7 @@ static void takes_any_answer_to_livez_as_a_connection(void **state) {
   moon_dialer *dialer = dialer_of(target_of(server, "http", "127.0.0.1"));
   line l;
   line_open(&l, reactor, dialer);
-  get_ok(&l, "/echo");
+  fetch_ok(&l, "/echo");
   assert_int_equal(tls_server_connections(server), 1);
   line_close(&l);
   moon_dialer_release(dialer);
@@ -83,7 +83,7 @@ static void says_that_a_server_speaks_no_http(void **state) {
   moon_dialer *dialer = dialer_of(target_of(server, "http", "127.0.0.1"));
   line l;
   line_open(&l, reactor, dialer);
-  attempt *a = get(&l, "/not-http");
+  attempt *a = fetch(&l, "/not-http");
   expect_error(a, MOON_PROTOCOL, "is not HTTP");
   attempt_free(a);
   line_close(&l);
@@ -112,7 +112,7 @@ static void refuses_a_second_request_at_once_instead_of_a_second_socket(void **s
   assert_int_equal(count_of(&l.drains) + count_of(&l.losses), 0);
   attempt_free(both[0]);
   attempt_free(both[1]);
-  get_ok(&l, "/bytes");
+  fetch_ok(&l, "/bytes");
   line_close(&l);
   moon_dialer_release(dialer);
   tls_server_stop(server);
@@ -124,7 +124,7 @@ static void check_sent_once(const char *method, const char *path, char *body) {
   moon_dialer *dialer = https_dialer(server);
   line l;
   line_open(&l, reactor, dialer);
-  get_ok(&l, "/echo");
+  fetch_ok(&l, "/echo");
   attempt *a = attempt_new(&l, method, path);
   a->request.body = body;
   a->request.body_len = body ? strlen(body) : 0;
@@ -137,7 +137,7 @@ static void check_sent_once(const char *method, const char *path, char *body) {
   assert_true(becomes(&l.losses, 1));
   attempt_free(a);
   /* Nor does a further request bring it back to life. */
-  a = get(&l, "/echo");
+  a = fetch(&l, "/echo");
   assert_true(a->exchange.refused);
   assert_false(a->exchange.sent);
   assert_int_equal(tls_server_connections(server), 1);
@@ -168,7 +168,7 @@ static void carries_thousands_of_requests_on_one_connection(void **state) {
   moon_dialer *dialer = https_dialer(server);
   line l;
   line_open(&l, reactor, dialer);
-  for (int i = 0; i < 3000; i++) get_ok(&l, "/bytes?n=100");
+  for (int i = 0; i < 3000; i++) fetch_ok(&l, "/bytes?n=100");
   assert_int_equal(tls_server_connections(server), 1);
   assert_int_equal(tls_server_count(server, "/bytes?n=100"), 3000);
   line_close(&l);
@@ -181,10 +181,10 @@ static void drains_after_connection_close(void **state) {
   moon_dialer *dialer = https_dialer(server);
   line l;
   line_open(&l, reactor, dialer);
-  get_ok(&l, "/last");
+  fetch_ok(&l, "/last");
   assert_int_equal(count_of(&l.drains), 1);
   assert_int_equal(count_of(&l.losses), 0);
-  attempt *a = get(&l, "/echo");
+  attempt *a = fetch(&l, "/echo");
   assert_true(a->exchange.refused);
   assert_false(a->exchange.sent);
   attempt_free(a);
@@ -201,7 +201,7 @@ static void check_idle_loss(const char *path) {
   moon_dialer *dialer = https_dialer(server);
   line l;
   line_open(&l, reactor, dialer);
-  attempt *a = get(&l, path);
+  attempt *a = fetch(&l, path);
   expect_ok(a, 200);
   assert_true(becomes(&l.losses, 1));
   int64_t noticed_ms = l.told_ms - a->ended_ms;
@@ -234,7 +234,7 @@ static void sleeps_while_unread_bytes_wait_on_an_idle_connection(void **state) {
   moon_dialer *dialer = https_dialer(server);
   line l;
   line_open(&l, reactor, dialer);
-  get_ok(&l, "/then-junk?ms=20");
+  fetch_ok(&l, "/then-junk?ms=20");
   sleep_ms(100);
   int64_t before_ms = cpu_ms();
   sleep_ms(500);
@@ -301,11 +301,11 @@ static void a_request_that_cannot_be_written_does_not_cost_the_connection(void *
   moon_dialer *dialer = https_dialer(server);
   line l;
   line_open(&l, reactor, dialer);
-  attempt *a = get(&l, "/echo\r\nX-Smuggled: yes");
+  attempt *a = fetch(&l, "/echo\r\nX-Smuggled: yes");
   expect_error(a, MOON_INVALID, "the path is not one that can be sent");
   assert_false(a->exchange.sent);
   attempt_free(a);
-  get_ok(&l, "/echo");
+  fetch_ok(&l, "/echo");
   assert_int_equal(tls_server_connections(server), 1);
   assert_int_equal(count_of(&l.losses) + count_of(&l.drains), 0);
   line_close(&l);

@@ -341,7 +341,7 @@ void attempt_free(attempt *a) {
   free(a);
 }
 
-attempt *get(line *l, const char *path) {
+attempt *fetch(line *l, const char *path) {
   attempt *a = attempt_new(l, "GET", path);
   attempt_start(a);
   attempt_wait(a);
@@ -358,8 +358,8 @@ void expect_error(const attempt *a, moon_status kind, const char *text) {
   check_error(a->err, kind, text);
 }
 
-void get_ok(line *l, const char *path) {
-  attempt *a = get(l, path);
+void fetch_ok(line *l, const char *path) {
+  attempt *a = fetch(l, path);
   expect_ok(a, 200);
   attempt_free(a);
 }

@@ -68,10 +68,10 @@ void attempt_abort(attempt *attempt); /* with MOON_CANCELLED */
 void attempt_pause(attempt *attempt, bool paused);
 size_t attempt_streamed(const attempt *attempt); /* bytes so far */
 void attempt_free(attempt *attempt);
-attempt *get(line *line, const char *path);                                    /* starts a GET and waits */
+attempt *fetch(line *line, const char *path);                                  /* starts a GET and waits */
 void expect_ok(attempt *attempt, int status);                                  /* an answer, no error */
 void expect_error(const attempt *attempt, moon_status kind, const char *text); /* as expect_failure */
-void get_ok(line *line, const char *path);                                     /* gets, expects 200, frees */
+void fetch_ok(line *line, const char *path);                                   /* gets, expects 200, frees */
 
 int count_of(const int *counter);
 bool becomes(const int *counter, int value); /* false when it did not within PATIENCE_MS */
