@@ -682,7 +682,7 @@ static void read_bytes(lua_State *L, moon_json_reader *r, const char *bytes, siz
   r->piece_end = bytes + len;
   r->origin_offset = r->read;
   resume(L, r, READ);
-  r->read += len;
+  if (!r->finishing) r->read += len;
 }
 
 /* --- the collector

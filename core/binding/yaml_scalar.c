@@ -118,11 +118,18 @@ static bool is_float(const char *p) {
   return *p == '\0';
 }
 
+/* Whether a float is written as in JSON, which has no ".5", "5." and "05". */
+static bool is_json_number(const char *text) {
+  const char *digits = text + (*text == '-'), *point = strchr(digits, '.');
+  if (*digits < '0' || *digits > '9' || (*digits == '0' && digits[1] >= '0' && digits[1] <= '9')) return false;
+  return !point || (point[1] >= '0' && point[1] <= '9');
+}
+
 static moon_yaml_kind push_float(lua_State *L, const char *text) {
   lua_Number value = strtod_l(text, NULL, newlocale(LC_ALL_MASK, "C", NULL)); /* that locale is static */
   lua_Integer integer;
-  if (isinf(value) && text[0] >= '1' && text[0] <= '9' && strspn(text, "0123456789eE+") == strlen(text)) {
-    moon_json_push_number(L, text, strlen(text)); /* a JSON number too: keep it */
+  if (isinf(value) && is_json_number(text)) {
+    moon_json_push_number(L, text, strlen(text)); /* what moonpool writes it reads again */
   } else if (isinf(value)) {
     return MOON_YAML_STRING;
   } else if (lua_numbertointeger(value, &integer) && (lua_Number)integer == value && !(value == 0 && signbit(value))) {
