@@ -5,8 +5,8 @@ local json, null = moonpool.json, moonpool.null
 
 --- What is read and written again.
 local function again(text)
-  local value, message = json.decode(text)
-  return assert(json.encode(assert(value ~= nil and { value }, message)[1]))
+  local value, err = json.decode(text)
+  return assert(json.encode(assert(value ~= nil and { value }, err)[1]))
 end
 
 describe("moonpool.json", function()
@@ -102,9 +102,9 @@ describe("moonpool.json", function()
       ['{"\xff":1}'] = "line 1, column 3: expected UTF-8, got byte 0xff",
     } do
       it(("%q"):format(text), function()
-        local value, message = json.decode(text)
+        local value, err = json.decode(text)
         assert.is_nil(value)
-        assert.equal("not JSON: " .. expected, message)
+        assert.equal("not JSON: " .. expected, err.message)
       end)
     end
   end)
@@ -114,9 +114,9 @@ describe("moonpool.json", function()
     assert.equal(deep, again(deep))
     local objects = ('{"a":'):rep(1000) .. "1" .. ("}"):rep(1000)
     assert.equal(objects, again(objects))
-    local value, message = json.decode("[" .. deep .. "]")
+    local value, err = json.decode("[" .. deep .. "]")
     assert.is_nil(value)
-    assert.equal("not JSON: line 1, column 1001: nested deeper than 1000 levels", message)
+    assert.equal("not JSON: line 1, column 1001: nested deeper than 1000 levels", err.message)
   end)
 
   it("gives integers, floats and nulls their kinds", function()
@@ -235,15 +235,15 @@ describe("moonpool.json", function()
       [("[1]"):rep(1000) .. " is nested deeper than 1000 levels"] = deep,
     } do
       it(expected, function()
-        local text, message = json.encode(value)
+        local text, err = json.encode(value)
         assert.is_nil(text)
-        assert.equal("cannot be written as JSON: " .. expected, message)
+        assert.equal("cannot be written as JSON: " .. expected, err.message)
       end)
     end
     it("nil, and says what null is called", function()
-      local text, message = json.encode(nil)
+      local text, err = json.encode(nil)
       assert.is_nil(text)
-      assert.equal("cannot be written as JSON: the value is nil (null is moonpool.null)", message)
+      assert.equal("cannot be written as JSON: the value is nil (null is moonpool.null)", err.message)
     end)
   end)
 
@@ -291,5 +291,17 @@ describe("moonpool.json", function()
     assert.is_true(again(text) == text)
     collectgarbage()
     assert.is_true(ran >= 100)
+  end)
+
+  -- $PPID, in the shell, is the interpreter that runs this spec.
+  describe("agrees with Python's json on 20,000 generated documents", function()
+    for name, options in pairs { ["by way of JSON"] = "", ["by way of YAML"] = "--yaml" } do
+      it(name, function()
+        local pipe = assert(io.popen(('scripts/dev/json_compare.py 20000 %s -- "$(readlink /proc/$PPID/exe)" %s 2>&1'):format(
+          options, "scripts/dev/json_again.lua")))
+        local said = pipe:read("a")
+        assert.is_true(pipe:close(), said)
+      end)
+    end
   end)
 end)

@@ -115,15 +115,15 @@ describe("moonpool.yaml", function()
       [("["):rep(1001)] = "line 1, column 1001: nested deeper than 1000 levels",
     } do
       it(("%q"):format(text:sub(1, 40)), function()
-        local value, message = yaml.decode(text)
+        local value, err = yaml.decode(text)
         assert.is_nil(value)
-        assert.equal("not YAML: " .. expected, message)
+        assert.equal("not YAML: " .. expected, err.message)
       end)
     end
     it("several documents where one is expected", function()
-      local value, message = yaml.decode("a: 1\n---\nb: 2\n")
+      local value, err = yaml.decode("a: 1\n---\nb: 2\n")
       assert.is_nil(value)
-      assert.equal("2 documents in one text: decodeAll reads them all", message)
+      assert.equal("2 documents in one text: decodeAll reads them all", err.message)
     end)
   end)
 
@@ -132,8 +132,10 @@ describe("moonpool.yaml", function()
       "", " ", "yes", "No", "ON", "y", "n", "true", "null", "Null", "~", "1", "-1", "+1", "1e3", "0x10", "010", "0o7", "1_000", ".5",
       "1.0", ".inf", ".nan", "1:30", "2001-01-01", "10.0.0.1", "=", "<<", "-", "--", "---", "...", "- x", "? x", ":", "a: b", "a:",
       ":a", "#", "# c", "a #b", "a#b", "[a", "{a", "]", "}", ",", "a, b", "*x", "&x", "!x", "|", ">", "> x", "%x", "@x", "`x",
-      "'q'", '"dq"', "it's", "hello world", " lead", "trail ", "\tx", "x\t", "a\tb", "a\nb", "a\nb\n", "a\nb\n\n", "\n", "\n\n", "\na", " a\nb",
-      "a \nb", "a\n \nb", "a\n\nb", "a\n  b\n", "# c\nb", "- a\n- b\n", "a: b\nc: d\n", "---\na", "a\n---\nb\n", "...\nb", "tab\there\nline", "a\r\nb", "\r",
+      "'q'", '"dq"', "it's", "hello world", " lead", "trail ", "\tx", "x\t", "a\tb", "a\nb", "a\nb\n", "a\nb\n\n", "\n", "\n\n", "\na",
+      " a\nb",
+      "a \nb", "a\n \nb", "a\n\nb", "a\n  b\n", "# c\nb", "- a\n- b\n", "a: b\nc: d\n", "---\na", "a\n---\nb\n", "...\nb",
+      "tab\there\nline", "a\r\nb", "\r",
       "nul\0x", "\1", "\127", "é", "é\nß", "\u{85}", "a\u{85}\nb", "\u{2028}", "a\u{2029}\nb", "\u{feff}x", "\u{1f600}", "\u{1f600}\nx",
       "\u{fffd}", "\\", "\\n", ("long "):rep(60), ("x"):rep(300), ("line\n"):rep(50), "%YAML 1.1", "!!str x", "key: |\n  text\n",
     } do
@@ -176,9 +178,9 @@ metadata:
   end)
 
   it("refuses to write what JSON refuses", function()
-    local text, message = yaml.encode { spec = { template = print } }
+    local text, err = yaml.encode { spec = { template = print } }
     assert.is_nil(text)
-    assert.equal("cannot be written as YAML: .spec.template is a function", message)
-    assert.equal("cannot be written as YAML: .a is an infinite number", select(2, yaml.encode { a = math.huge }))
+    assert.equal("cannot be written as YAML: .spec.template is a function", err.message)
+    assert.equal("cannot be written as YAML: .a is an infinite number", select(2, yaml.encode { a = math.huge }).message)
   end)
 end)

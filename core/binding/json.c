@@ -3,11 +3,12 @@
  * Null, the array metatable and the number metatable live in the registry, one of each per Lua universe. */
 #include "binding/json.h"
 
-#include <errno.h>
 #include <lauxlib.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "binding/error.h"
 
 #define NUMBER_META "moonpool.number"
 #define BUFFER_META "moonpool.json.buffer"
@@ -173,15 +174,13 @@ const char *moon_json_number_text(lua_State *L, int index, size_t *len) {
 /* --- the module
  * --------------------------------------------------------------------------------------------------------- */
 
-/* decode(text) -> value | nil, message */
+/* decode(text) -> value | nil, err */
 static int json_decode(lua_State *L) {
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
   moon_json_reader *reader = moon_json_reader_push(L);
   if (moon_json_reader_feed(L, reader, text, len) && moon_json_reader_finish(L, reader)) return 1;
-  lua_pushnil(L);
-  lua_pushfstring(L, "not JSON: %s", moon_json_reader_error(reader));
-  return 2;
+  return moon_push_error(L, moon_error_new(MOON_INVALID, "not JSON: %s", moon_json_reader_error(reader)));
 }
 
 static int buffer_collect(lua_State *L) {
@@ -200,7 +199,7 @@ moon_buffer *moon_json_push_buffer(lua_State *L) {
   return buffer;
 }
 
-/* encode(value [, {indent = n}]) -> text | nil, message */
+/* encode(value [, {indent = n}]) -> text | nil, err */
 static int json_encode(lua_State *L) {
   int indent = 0;
   luaL_checkany(L, 1);
@@ -216,9 +215,7 @@ static int json_encode(lua_State *L) {
   }
   moon_buffer *text = moon_json_push_buffer(L);
   if (!moon_json_write(L, 1, indent, text)) {
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
+    return moon_push_error(L, moon_error_new(MOON_INVALID, "%s", lua_tostring(L, -1)));
   }
   lua_pushlstring(L, text->data, text->len);
   moon_buffer_free(text);

@@ -73,7 +73,7 @@ const char *moon_json_number_text(lua_State *L, int index, size_t *len);
 /* Pushes an empty buffer as a userdata, for text that is to become a Lua string: nothing leaks when that raises. */
 moon_buffer *moon_json_push_buffer(lua_State *L);
 
-/* Pushes a table with decode(text) -> value | nil, message; encode(value [, {indent = n}]) -> text | nil, message;
+/* Pushes a table with decode(text) -> value | nil, err; encode(value [, {indent = n}]) -> text | nil, err;
  * null; array(t) -> t. May raise. */
 int moon_json_open(lua_State *L);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "binding/error.h"
 #include "binding/json.h"
 #include "binding/value_walk.h"
 #include "binding/yaml.h"
@@ -122,27 +123,23 @@ bool moon_yaml_write(lua_State *L, int index, moon_buffer *out) {
 /* --- the module
  * --------------------------------------------------------------------------------------------------------- */
 
-/* Reads the text that is the only argument: pushes its documents. False: pushes nil and a message. */
+/* Reads the text that is the only argument and pushes its documents. False: pushes nil and an error object. */
 static bool read_argument(lua_State *L) {
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
   lua_settop(L, 1);
   if (moon_yaml_read(L, text, len)) return true;
-  lua_pushnil(L);
-  lua_pushliteral(L, "not YAML: ");
-  lua_rotate(L, 2, -1); /* text, nil, prefix, message */
-  lua_concat(L, 2);
+  moon_push_error(L, moon_error_new(MOON_INVALID, "not YAML: %s", lua_tostring(L, -1)));
   return false;
 }
 
-/* decode(text) -> value | nil, message */
+/* decode(text) -> value | nil, err */
 static int yaml_decode(lua_State *L) {
   if (!read_argument(L)) return 2;
-  lua_Unsigned count = lua_rawlen(L, -1);
+  size_t count = lua_rawlen(L, -1);
   if (count > 1) {
-    lua_pushnil(L);
-    lua_pushfstring(L, "%I documents in one text: decodeAll reads them all", (LUAI_UACINT)count);
-    return 2;
+    return moon_push_error(L,
+                           moon_error_new(MOON_INVALID, "%zu documents in one text: decodeAll reads them all", count));
   }
   if (count == 0) {
     moon_json_push_null(L);
@@ -152,19 +149,17 @@ static int yaml_decode(lua_State *L) {
   return 1;
 }
 
-/* decodeAll(text) -> array | nil, message */
+/* decodeAll(text) -> array | nil, err */
 static int yaml_decode_all(lua_State *L) {
   return read_argument(L) ? 1 : 2;
 }
 
-/* encode(value) -> text | nil, message */
+/* encode(value) -> text | nil, err */
 static int yaml_encode(lua_State *L) {
   luaL_checkany(L, 1);
   moon_buffer *text = moon_json_push_buffer(L);
   if (!moon_yaml_write(L, 1, text)) {
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
+    return moon_push_error(L, moon_error_new(MOON_INVALID, "%s", lua_tostring(L, -1)));
   }
   lua_pushlstring(L, text->data, text->len);
   moon_buffer_free(text);

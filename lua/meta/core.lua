@@ -28,7 +28,7 @@ function core.newError(fields) end
 
 core.version = "0.1.0"
 core.defaultContext = nil ---@type string? the program's --context: what a nil `context` of core.pool means, if it is set
-core.null = nil ---@type lightuserdata the one null
+core.null = nil ---@type userdata the one null
 core.json = { decode = function(text) end, encode = function(value, options) end, array = function(t) end }
 core.yaml = { decode = function(text) end, encode = function(value) end, decodeAll = function(text) end }
 

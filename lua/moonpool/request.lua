@@ -189,7 +189,7 @@ end
 local function encode(label, value)
   if type(value) == "string" then return value end
   local text, problem = core.json.encode(value)
-  if not text then check.misuse("%s: the body cannot be written as JSON: %s", label, tostring(problem)) end
+  if not text then check.misuse("%s: the body %s", label, problem.message) end
   return text
 end
 
