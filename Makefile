@@ -90,6 +90,11 @@ $(B)/bench/%: bench/%.c $(CORE_OBJ) $(B)/obj/embedded.o
 	@echo "  BENCH $@"
 	@$(LINK) $(filter-out -MMD -MP,$(ALLCFLAGS)) -o $@ $^ $(PKGLIBS) -lm
 
+$(B)/fuzz/%: spec/fuzz/%.c $(CORE_OBJ) $(B)/obj/embedded.o
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $@"
+	@$(LINK) $(filter-out -MMD -MP,$(ALLCFLAGS)) -DMOON_FUZZ_MAIN -o $@ $^ $(PKGLIBS) -lm
+
 # --- what to do with it ----------------------------------------------------------------------------------------------
 DEPS  = scripts/dev/deps
 SPECS = $(filter-out spec/real/%,$(shell find spec -name '*_spec.lua' | LC_ALL=C sort))
@@ -120,6 +125,16 @@ test-valgrind: ## run the C tests under valgrind
 	@$(MAKE) -s specs
 	@UNDER="valgrind -q --error-exitcode=9 --leak-check=full" TEST_TIMEOUT=900 scripts/dev/test $(B) $(SPEC_BIN)
 
+fuzz: ## throw a million mutated texts at the JSON and YAML code, under sanitizers (FUZZ_RUNS, FUZZ_SEED)
+	@$(DEPS) $(BUILD_PACKAGES)
+	@$(MAKE) -s SANITIZE=address,undefined build/sanitize-address-undefined/fuzz/json_fuzz
+	@build/sanitize-address-undefined/fuzz/json_fuzz $(or $(FUZZ_RUNS),1000000) $(or $(FUZZ_SEED),$(shell date +%s))
+
+json-million: ## compare a million generated documents with Python's json (make test does 20,000)
+	@$(DEPS) $(BUILD_PACKAGES) python3
+	@$(MAKE) -s all
+	@scripts/dev/json_compare.py 1000000 --seed 2 -- $(B)/moonpool scripts/dev/json_again.lua
+
 bench: ## measure speed and memory beside curl, h2load and a bare mutex; prints ratios and aims
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
 	@$(MAKE) -s all $(B)/bench/pool_bench
@@ -146,5 +161,5 @@ install: all ## install program, libraries, header and pkg-config file below PRE
 clean: ## remove everything that was built
 	rm -rf build
 
-.PHONY: all help deps demo test test-real test-valgrind bench lint specs install clean
+.PHONY: all help deps demo test test-real test-valgrind fuzz json-million bench lint specs install clean
 -include $(CORE_OBJ:.o=.d) $(CLI_OBJ:.o=.d)

@@ -3,6 +3,11 @@
 local moonpool = require("moonpool")
 local json, null = moonpool.json, moonpool.null
 
+--- A text as the name of a spec, in one line.
+local function shown(text)
+  return (("%q"):format(text):gsub("\\\n", "\\n"))
+end
+
 --- What is read and written again.
 local function again(text)
   local value, err = json.decode(text)
@@ -20,7 +25,7 @@ describe("moonpool.json", function()
       [["a\u0000b"]], [["\u0001\u001f"]], [["\b\f\n\r\t\"\\"]], '"/"', '"\u{7f}"', '"é"', '"\u{20ac}"', '"\u{1f600}"',
       '"\u{2028}\u{2029}"', '"\u{feff}"',
     } do
-      it(text, function() assert.equal(text, again(text)) end)
+      it(shown(text), function() assert.equal(text, again(text)) end)
     end
   end)
 
@@ -45,7 +50,7 @@ describe("moonpool.json", function()
       [ [["\ud83d\u0041"]] ] = '"\u{fffd}A"',
       [ [["\ud83d\n"]] ] = '"\u{fffd}\\n"',
     } do
-      it(text .. " as " .. expected, function() assert.equal(expected, again(text)) end)
+      it(shown(text) .. " as " .. expected, function() assert.equal(expected, again(text)) end)
     end
   end)
 
@@ -101,7 +106,7 @@ describe("moonpool.json", function()
       ['"\xf5\x80\x80\x80"'] = "line 1, column 2: expected UTF-8, got byte 0xf5",
       ['{"\xff":1}'] = "line 1, column 3: expected UTF-8, got byte 0xff",
     } do
-      it(("%q"):format(text), function()
+      it(shown(text), function()
         local value, err = json.decode(text)
         assert.is_nil(value)
         assert.equal("not JSON: " .. expected, err.message)
@@ -295,8 +300,8 @@ describe("moonpool.json", function()
 
   -- $PPID, in the shell, is the interpreter that runs this spec.
   describe("agrees with Python's json on 20,000 generated documents", function()
-    for name, options in pairs { ["by way of JSON"] = "", ["by way of YAML"] = "--yaml" } do
-      it(name, function()
+    for way, options in pairs { ["by way of JSON"] = "", ["by way of YAML"] = "--yaml" } do
+      it(way, function()
         local pipe = assert(io.popen(('scripts/dev/json_compare.py 20000 %s -- "$(readlink /proc/$PPID/exe)" %s 2>&1'):format(
           options, "scripts/dev/json_again.lua")))
         local said = pipe:read("a")

@@ -3,6 +3,11 @@
 local moonpool = require("moonpool")
 local json, yaml = moonpool.json, moonpool.yaml
 
+--- The beginning of a text as the name of a spec, in one line.
+local function shown(text)
+  return (("%q"):format(text:sub(1, 60)):gsub("\\\n", "\\n"))
+end
+
 --- What YAML says, as JSON.
 local function read(text)
   return assert(json.encode((assert(yaml.decode(text)))))
@@ -71,7 +76,7 @@ describe("moonpool.yaml", function()
       ["# nothing but a comment\n"] = "null",
       ["# c\n---\n---\na: 1\n...\n"] = '{"a":1}',
     } do
-      it(("%q"):format(text), function() assert.equal(expected, read(text)) end)
+      it(shown(text), function() assert.equal(expected, read(text)) end)
     end
   end)
 
@@ -114,7 +119,7 @@ describe("moonpool.yaml", function()
       [table.concat(deep)] = "line 1000, column 10: aliases make the text too deep",
       [("["):rep(1001)] = "line 1, column 1001: nested deeper than 1000 levels",
     } do
-      it(("%q"):format(text:sub(1, 40)), function()
+      it(shown(text), function()
         local value, err = yaml.decode(text)
         assert.is_nil(value)
         assert.equal("not YAML: " .. expected, err.message)
@@ -139,7 +144,7 @@ describe("moonpool.yaml", function()
       "nul\0x", "\1", "\127", "é", "é\nß", "\u{85}", "a\u{85}\nb", "\u{2028}", "a\u{2029}\nb", "\u{feff}x", "\u{1f600}", "\u{1f600}\nx",
       "\u{fffd}", "\\", "\\n", ("long "):rep(60), ("x"):rep(300), ("line\n"):rep(50), "%YAML 1.1", "!!str x", "key: |\n  text\n",
     } do
-      it(("%q"):format(text:sub(1, 30)), function()
+      it(shown(text), function()
         local value = { text, { [text] = text, plain = { text } } }
         local written = assert(yaml.encode(value))
         assert.same(value, (assert(yaml.decode(written))))
