@@ -13,7 +13,9 @@
  * when the task is ended meanwhile. */
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdlib.h>
 
+#include "base/alloc.h"
 #include "binding/scheduler.h"
 
 const char moon_wait_sentinel;
@@ -25,6 +27,13 @@ static const char guard_key; /* registry: metatable of guards */
 enum { GRACE_INSTRUCTIONS = 100000 };
 
 static void arm(moon_runtime *runtime, lua_State *co);
+
+void moon_runtime_note_stop(moon_runtime *runtime, lua_State *L, const char *text) {
+  if (runtime->stopped_at) return;
+  luaL_traceback(L, L, text, 0);
+  runtime->stopped_at = moon_strdup(lua_tostring(L, -1));
+  lua_pop(L, 1);
+}
 
 static void stop_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
@@ -38,6 +47,7 @@ static void stop_hook(lua_State *L, lua_Debug *ar) {
   luaL_where(L, 0);
   lua_pushliteral(L, "interrupted");
   lua_concat(L, 2);
+  moon_runtime_note_stop(runtime, L, lua_tostring(L, -1));
   lua_error(L);
 }
 
@@ -69,6 +79,8 @@ void moon_runtime_stop(moon_runtime *runtime) {
 void moon_runtime_resume_after_stop(moon_runtime *runtime) {
   runtime->stopping = 0;
   runtime->stop_count = 0;
+  free(runtime->stopped_at);
+  runtime->stopped_at = NULL;
 }
 
 bool moon_coroutine_can_suspend(const moon_runtime *runtime, lua_State *L) {

@@ -19,13 +19,14 @@
 
 static const char registry_key;
 
-/* The loop has nothing to do for these: being woken is all there is to it. */
+/* Nothing to do: being woken is all there is to it. */
 static void on_wake(uv_async_t *async) {
   (void)async;
 }
 
+/* Without the stop, a timer that fires before the loop polls would let the poll wait for ever. */
 static void on_timer(uv_timer_t *timer) {
-  (void)timer;
+  uv_stop(timer->loop);
 }
 
 static moon_runtime *runtime_new(lua_State *main) {
@@ -80,6 +81,7 @@ static int runtime_gc(lua_State *L) {
   uv_run(&runtime->loop, UV_RUN_DEFAULT);
   uv_loop_close(&runtime->loop);
   moon_timers_free(&runtime->timers);
+  free(runtime->stopped_at);
   moon_runtime_release(runtime);
   return 0;
 }
@@ -231,7 +233,10 @@ int moon_runtime_wait(lua_State *L, moon_wait *wait, lua_KContext ctx, lua_KFunc
     return lua_yieldk(L, 1, ctx, k);
   }
   blocked self = {runtime, wait, task};
-  if (!moon_runtime_drive(runtime, L, blocked_over, &self)) return raise_stopped(L, "interrupted");
+  if (!moon_runtime_drive(runtime, L, blocked_over, &self)) {
+    moon_runtime_note_stop(runtime, L, "interrupted");
+    return raise_stopped(L, "interrupted");
+  }
   if (!wait->ready) return raise_stopped(L, "the task was cancelled");
   return k(L, LUA_OK, ctx);
 }

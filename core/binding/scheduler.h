@@ -76,6 +76,7 @@ struct moon_runtime {
   _Atomic(lua_State *) running;   /* top's coroutine; read by the signal handler */
   volatile sig_atomic_t stopping; /* code is to be stopped: hooks are armed */
   int stop_count;                 /* how often the hook raised since */
+  char *stopped_at;               /* where it raised first, with a traceback; NULL: nowhere yet */
   int closing;                    /* coroutines being closed: their code is not stopped */
 };
 
@@ -114,6 +115,8 @@ int moon_coroutine_open(lua_State *L);
 /* Stops whatever Lua code runs, in any coroutine, by raising an error from a hook, again and again until the outermost
  * run of the loop has control. Lua thread only, async-signal-safe. */
 void moon_runtime_stop(moon_runtime *runtime);
+/* Keeps where code was stopped, if this is the first place. */
+void moon_runtime_note_stop(moon_runtime *runtime, lua_State *L, const char *text);
 /* The host has control again: Lua may run. */
 void moon_runtime_resume_after_stop(moon_runtime *runtime);
 

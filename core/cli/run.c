@@ -61,22 +61,17 @@ static void leave_signals(void) {
 static int told;
 
 static void tell_where(lua_State *L, moon_script_task *task) {
+  if (lua_status(task->co) > LUA_YIELD) return; /* it ran, and the interruption ended it: told already */
   if (++told > TOLD_TASKS) return;
-  lua_State *co = task->innermost ? task->innermost : task->co;
-  bool ran = lua_status(task->co) > LUA_YIELD;
-  const char *text = ran ? luaL_tolstring(task->co, -1, NULL) : NULL;
-  if (ran)
-    luaL_traceback(L, co, text, 0);
-  else
-    luaL_traceback(L, co, "interrupted a task that was waiting", 0);
+  luaL_traceback(L, task->innermost ? task->innermost : task->co, "interrupted a task that was waiting", 0);
   fprintf(stderr, "moonpool: %s\n", lua_tostring(L, -1));
   lua_pop(L, 1);
-  if (ran) lua_pop(task->co, 1);
 }
 
 static int after_interruption(lua_State *L) {
   moon_runtime *runtime = moon_runtime_of(L);
   int signal_number = interrupted_by;
+  if (runtime->stopped_at) fprintf(stderr, "moonpool: %s\n", runtime->stopped_at);
   moon_runtime_resume_after_stop(runtime);
   told = 0;
   moon_scheduler_cancel_all(runtime, L, tell_where);
