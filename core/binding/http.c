@@ -171,7 +171,10 @@ static int handle(lua_State *L) {
   lua_pushvalue(L, 2);
   lua_pushstring(L, moon_http_exchange_method(exchange));
   lua_pushstring(L, moon_http_exchange_target(exchange));
-  lua_pushlstring(L, body, len);
+  if (body)
+    lua_pushlstring(L, body, len);
+  else
+    lua_pushnil(L);
   lua_call(L, 4, 4);
   if (lua_isnil(L, 3)) return 0;
   moon_http_header headers[MAX_HEADERS];

@@ -87,9 +87,11 @@ static void suspend(moon_http_exchange *exchange) {
   uv_poll_start(c->watch, UV_DISCONNECT, on_hang_up);
 }
 
-static void reset_on_close(connection *c) {
-  struct linger now = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(c->socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+/* Sends a RST at once. (Closing with SO_LINGER 0 would come too late: libmicrohttpd shuts the connection down first.)
+ */
+static void reset_socket(connection *c) {
+  struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+  connect(c->socket, &nobody, sizeof nobody);
 }
 
 /* --- connections -------------------------------------------------------------------------------------------------- */
@@ -144,8 +146,7 @@ static connection *connection_of(struct MHD_Connection *mhd) {
 void moon_http_connections_reset(moon_http_exchange_host *host) {
   for (moon_list *node = host->connections.next; node != &host->connections; node = node->next) {
     connection *c = MOON_ENTRY(node, connection, node);
-    reset_on_close(c);
-    shutdown(c->socket, SHUT_RDWR);
+    reset_socket(c);
     if (c->exchange) c->exchange->lost = true;
     if (c->exchange) wake(c->exchange);
   }
@@ -170,13 +171,6 @@ void *moon_http_on_target(void *host, const char *target, struct MHD_Connection 
   return exchange;
 }
 
-static enum MHD_Result refuse_large_body(struct MHD_Connection *mhd) {
-  struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-  enum MHD_Result result = MHD_queue_response(mhd, MHD_HTTP_CONTENT_TOO_LARGE, response);
-  MHD_destroy_response(response);
-  return result;
-}
-
 enum MHD_Result moon_http_on_request(void *ctx, struct MHD_Connection *mhd, const char *url, const char *method,
                                      const char *version, const char *data, size_t *data_len, void **state) {
   moon_http_exchange_host *host = ctx;
@@ -184,17 +178,17 @@ enum MHD_Result moon_http_on_request(void *ctx, struct MHD_Connection *mhd, cons
   if (!exchange->begun) {
     exchange->begun = true;
     exchange->method = moon_strdup(method);
-    const char *length = moon_http_exchange_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (!length || strtoull(length, NULL, 10) <= host->max_body) return MHD_YES;
-    return refuse_large_body(mhd);
+    return MHD_YES;
   }
   if (*data_len) {
     exchange->too_large = exchange->too_large || exchange->body.len + *data_len > host->max_body;
-    if (!exchange->too_large) moon_buffer_add(&exchange->body, data, *data_len);
+    if (exchange->too_large)
+      moon_buffer_free(&exchange->body);
+    else
+      moon_buffer_add(&exchange->body, data, *data_len);
     *data_len = 0;
     return MHD_YES;
   }
-  if (exchange->too_large) return refuse_large_body(mhd);
   if (!exchange->handed_over) {
     exchange->handed_over = true;
     exchange->in_callback = true;
@@ -214,6 +208,7 @@ void moon_http_on_completed(void *ctx, struct MHD_Connection *mhd, void **state,
   if (exchange->connection->watch) uv_poll_stop(exchange->connection->watch);
   exchange->suspended = false;
   exchange->lost = true;
+  if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK) host->unfinished = true;
   if (exchange->handed_over) host->closed(host->ctx, exchange);
   exchange_free(exchange);
   *state = NULL;
@@ -233,6 +228,7 @@ const char *moon_http_exchange_header(const moon_http_exchange *exchange, const 
 
 const char *moon_http_exchange_body(const moon_http_exchange *exchange, size_t *len) {
   *len = exchange->body.len;
+  if (exchange->too_large) return NULL;
   return exchange->body.data ? exchange->body.data : "";
 }
 
@@ -309,7 +305,7 @@ static ssize_t read_out(void *ctx, uint64_t position, char *into, size_t max) {
     return (ssize_t)len;
   }
   if (exchange->reset_at_end) {
-    reset_on_close(exchange->connection);
+    reset_socket(exchange->connection);
     return MHD_CONTENT_READER_END_WITH_ERROR;
   }
   if (exchange->finished) return MHD_CONTENT_READER_END_OF_STREAM;
@@ -365,8 +361,7 @@ void moon_http_exchange_finish(moon_http_exchange *exchange) {
 }
 
 void moon_http_exchange_reset(moon_http_exchange *exchange) {
-  reset_on_close(exchange->connection);
-  shutdown(exchange->connection->socket, SHUT_RD);
+  reset_socket(exchange->connection);
   exchange->lost = true;
   if (!exchange->in_callback) wake(exchange);
 }

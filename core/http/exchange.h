@@ -18,6 +18,7 @@ typedef struct moon_http_exchange_host {
   /* A connection of this daemon can go on: the daemon must be run. */
   void (*woken)(struct moon_http_exchange_host *host, struct MHD_Daemon *daemon);
   void (*idle)(struct moon_http_exchange_host *host); /* the last hang-up watch is closed */
+  bool unfinished; /* libmicrohttpd gave up a connection, and closes it only when it is run once more */
   moon_list connections;
   size_t open;
   int watches; /* hang-up watches that the loop has not closed yet */

@@ -90,15 +90,21 @@ static void arm_timer(face *f) {
     uv_timer_start(&f->timer, on_timer, wait_ms, 0);
 }
 
-static void face_run(face *f) {
+/* Whether libmicrohttpd has more to do at once. */
+static bool must_go_on(face *f) {
   MHD_UNSIGNED_LONG_LONG wait_ms;
+  return f->server->host.unfinished || (MHD_get_timeout(f->daemon, &wait_ms) == MHD_YES && wait_ms == 0);
+}
+
+static void face_run(face *f) {
+  moon_http_server *server = f->server;
   int rounds = 0;
   f->wants_run = false;
   do {
+    server->host.unfinished = false;
     MHD_run(f->daemon);
-  } while (!f->server->stopping && ++rounds < ROUNDS_PER_RUN && MHD_get_timeout(f->daemon, &wait_ms) == MHD_YES &&
-           wait_ms == 0);
-  if (!f->server->stopping) arm_timer(f);
+  } while (!server->stopping && ++rounds < ROUNDS_PER_RUN && must_go_on(f));
+  if (!server->stopping) arm_timer(f);
 }
 
 void moon_http_server_run(moon_http_server *server) {

@@ -92,6 +92,7 @@ moon_http_stats moon_http_server_stats(const moon_http_server *server);
 const char *moon_http_exchange_method(const moon_http_exchange *exchange);
 const char *moon_http_exchange_target(const moon_http_exchange *exchange); /* path and query, as they were sent */
 const char *moon_http_exchange_header(const moon_http_exchange *exchange, const char *name); /* NULL: not there */
+/* NULL: it was too large. */
 const char *moon_http_exchange_body(const moon_http_exchange *exchange, size_t *len);
 const moon_http_identity *moon_http_exchange_identity(moon_http_exchange *exchange);
 

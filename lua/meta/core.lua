@@ -162,7 +162,7 @@ core.pki = {}
 ---@class moonpool.core.HttpServer  Listens until closed; keeps the program alive meanwhile. Has __close.
 local HttpServer = {}
 --- Starts an HTTP/1.1 server. `handler(exchange, method, target, body)` is called for every request, when it has arrived as a whole; it may
---- not wait. It returns status, body, content type and a table of headers, or nothing when the exchange is answered otherwise.
+--- not wait. A body that is larger than maxBody is nil. It returns status, body, content type and a table of headers, or nothing when the exchange is answered otherwise.
 ---@param options { address: string, port: integer?, certificate: string?, key: string?, clientCa: string?, maxBody: integer?, idleTimeout: integer?, handler: function }
 ---@return moonpool.core.HttpServer?, string? problem
 function core.http.listen(options) end

@@ -23,8 +23,9 @@ function kubeconfig.text(clusters)
   end
   add("contexts:%s", #clusters == 0 and " []" or "")
   for _, one in ipairs(clusters) do
-    for suffix, user in pairs({ [""] = "-admin", ["-token"] = "-token", ["-nobody"] = "-nobody" }) do
-      add("- name: %s%s\n  context:\n    cluster: %s\n    user: %s%s\n    namespace: default", one.name, suffix, one.name, one.name, user)
+    for _, pair in ipairs({ { "", "-admin" }, { "-token", "-token" }, { "-nobody", "-nobody" } }) do
+      add("- name: %s%s\n  context:\n    cluster: %s\n    user: %s%s\n    namespace: default", one.name, pair[1], one.name, one.name,
+        pair[2])
     end
   end
   add('current-context: "%s"\n', clusters[1] and clusters[1].name or "")

@@ -12,6 +12,7 @@ local watch = require("moonpool.sim.watch")
 local server = {}
 
 local GZIP_FROM = 128 * 1024
+local MAX_BODY = 3 * 1024 * 1024
 local MAX_TARGETS = 4096       -- parsed request targets that are remembered
 local MAX_COUNTED_PATHS = 1000 -- paths that the request log tells apart
 
@@ -143,6 +144,7 @@ local function answer(cluster, exchange, method, parsed, body)
   end
   local verb = cluster.router.verb(info, method, query)
   authorize(info, verb, user, admin)
+  if not body then error(status.tooLarge(MAX_BODY), 0) end
   if info.page == "sim" then return control(cluster, info, method, query, body) end
   local accept = exchange:header("Accept")
   if info.page ~= "health" and not acceptsJson(accept) then error(status.notAcceptable(), 0) end
@@ -257,7 +259,7 @@ function server.start(cluster, options)
   cluster.tokens, cluster.group, cluster.listening = options.tokens, options.group, "accept"
   cluster.listener = assert(core.http.listen({
     address = "127.0.0.1", port = options.port, certificate = options.certificate[1], key = options.certificate[2],
-    clientCa = options.authority, maxBody = 3 * 1024 * 1024, idleTimeout = 90,
+    clientCa = options.authority, maxBody = MAX_BODY, idleTimeout = 90,
     handler = function(exchange, method, target, body) return handle(cluster, exchange, method, target, body) end,
   }))
   cluster.address = "127.0.0.1:" .. cluster.listener:port()

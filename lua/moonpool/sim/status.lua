@@ -79,6 +79,10 @@ function status.unsupportedMediaType(accepted)
     "the body of the request was in an unknown format - accepted media types include: " .. table.concat(accepted, ", "))
 end
 
+function status.tooLarge(limit)
+  return status.failure(413, "RequestEntityTooLarge", ("Request entity too large: limit is %d"):format(limit))
+end
+
 function status.unauthorized() return status.failure(401, "Unauthorized", "Unauthorized") end
 
 ---@param user string
