@@ -179,8 +179,11 @@ static int json_decode(lua_State *L) {
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
   moon_json_reader *reader = moon_json_reader_push(L);
-  if (moon_json_reader_feed(L, reader, text, len) && moon_json_reader_finish(L, reader)) return 1;
-  return moon_push_error(L, moon_error_new(MOON_INVALID, "not JSON: %s", moon_json_reader_error(reader)));
+  moon_error *err = NULL;
+  if (!moon_json_reader_feed(L, reader, text, len) || !moon_json_reader_finish(L, reader))
+    err = moon_error_new(MOON_INVALID, "not JSON: %s", moon_json_reader_error(reader));
+  moon_json_reader_close(reader);
+  return err ? moon_push_error(L, err) : 1;
 }
 
 static int buffer_collect(lua_State *L) {
@@ -215,6 +218,7 @@ static int json_encode(lua_State *L) {
   }
   moon_buffer *text = moon_json_push_buffer(L);
   if (!moon_json_write(L, 1, indent, text)) {
+    moon_buffer_free(text);
     return moon_push_error(L, moon_error_new(MOON_INVALID, "%s", lua_tostring(L, -1)));
   }
   lua_pushlstring(L, text->data, text->len);

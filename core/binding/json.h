@@ -45,6 +45,9 @@ bool moon_json_reader_finish(lua_State *L, moon_json_reader *reader);
 const char *moon_json_reader_error(const moon_json_reader *reader);
 /* Forgets everything, ready for a new text. May raise. */
 void moon_json_reader_reset(lua_State *L, moon_json_reader *reader);
+/* Frees the reader's memory outside Lua, the error text too, when no text follows. The collector does that as well, but
+ * later, and not for a reader that was made while the Lua universe was being closed. */
+void moon_json_reader_close(moon_json_reader *reader);
 
 /* --- writing (json_write.c) ----------------------------------------------------------------------------------------
  */

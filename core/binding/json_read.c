@@ -759,14 +759,18 @@ static void forget(moon_json_reader *r) {
   if (r->unescaped.capacity > CARRY_KEPT) moon_buffer_free(&r->unescaped);
 }
 
-static int collect(lua_State *L) {
-  moon_json_reader *r = lua_touserdata(L, 1);
+void moon_json_reader_close(moon_json_reader *r) {
   free(r->levels);
   free(r->error);
   moon_buffer_free(&r->carry);
   moon_buffer_free(&r->unescaped);
   r->levels = NULL;
+  r->level_capacity = 0;
   r->error = NULL;
+}
+
+static int collect(lua_State *L) {
+  moon_json_reader_close(lua_touserdata(L, 1));
   return 0;
 }
 

@@ -159,6 +159,7 @@ static int yaml_encode(lua_State *L) {
   luaL_checkany(L, 1);
   moon_buffer *text = moon_json_push_buffer(L);
   if (!moon_yaml_write(L, 1, text)) {
+    moon_buffer_free(text);
     return moon_push_error(L, moon_error_new(MOON_INVALID, "%s", lua_tostring(L, -1)));
   }
   lua_pushlstring(L, text->data, text->len);
