@@ -108,7 +108,7 @@ describe("moonpool.yaml", function()
       ["a: &a [*a]"] = "line 1, column 8: an alias inside the value that it stands for",
       ["a: !!int abc"] = "line 1, column 4: a value that is no !!int",
       ["a: !!int 1.5"] = "line 1, column 4: a value that is no !!int",
-      ["a: !!binary '*'"] = "line 1, column 4: !!binary with a character that is not base64",
+      ["a: !!binary '*'"] = "line 1, column 4: !!binary that is not base64",
       ["<<: 1"] = "line 1, column 5: expected an object, or an array of objects, to merge",
       ["<<: [1]"] = "line 1, column 5: expected an object, or an array of objects, to merge",
       ["~: 1"] = "line 1, column 1: a key that is neither a string nor a number nor a boolean",

@@ -9,6 +9,7 @@
 
 #include "binding/json.h"
 #include "binding/yaml.h"
+#include "kube/base64.h"
 
 enum { DOCUMENTS_PLACE = 2, ANCHORS_PLACE = 3 };
 
@@ -16,6 +17,7 @@ typedef struct yaml_reader {
   lua_State *L;
   yaml_parser_t parser;
   yaml_event_t event; /* the one being looked at; all zero: none */
+  moon_bytes binary;  /* of the scalar being read */
   int copies;
 } yaml_reader;
 
@@ -110,25 +112,10 @@ static void keep_anchor(yaml_reader *y) {
 
 /* Pushes what base64 text stands for. */
 static void push_binary(yaml_reader *y, const char *text, size_t len) {
-  luaL_Buffer out;
-  luaL_buffinit(y->L, &out);
-  unsigned bits = 0, count = 0;
-  size_t digits = 0;
-  for (size_t i = 0; i < len; i++) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *digit = text[i] ? strchr(alphabet, text[i]) : NULL;
-    if (text[i] == '\n' || text[i] == '=') continue;
-    if (!digit) fail(y, "!!binary with a character that is not base64");
-    digits++;
-    bits = bits << 6 | (unsigned)(digit - alphabet);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      luaL_addchar(&out, (char)(bits >> count));
-    }
-  }
-  if (digits % 4 == 1) fail(y, "!!binary that ends too early");
-  luaL_pushresult(&out);
+  size_t wrong_at;
+  if (!moon_base64_decode(text, len, &y->binary, &wrong_at)) fail(y, "!!binary that is not base64");
+  lua_pushlstring(y->L, (const char *)y->binary.data, y->binary.len);
+  moon_bytes_wipe(&y->binary);
 }
 
 /* Pushes a scalar with an explicit tag. */
@@ -320,6 +307,7 @@ bool moon_yaml_read(lua_State *L, const char *text, size_t len) {
   lua_pushcfunction(L, read_protected);
   lua_pushlightuserdata(L, &y);
   int status = lua_pcall(L, 1, 1, 0);
+  moon_bytes_wipe(&y.binary);
   yaml_event_delete(&y.event);
   yaml_parser_delete(&y.parser);
   return status == LUA_OK;
