@@ -1,4 +1,4 @@
-/* pool_events_spec.c: the queue of events, and the options of pools. */
+/* pool_events_spec.c: the queue of events. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "pool/pool.h"
+#include "pool/events.h"
 
 static void count_wake(void *ctx) {
   ++*(int *)ctx;
@@ -76,48 +76,12 @@ static void events_have_the_names_that_scripts_listen_to(void **state) {
     assert_string_equal(moon_remove_reason_name((moon_remove_reason)i), reasons[i]);
 }
 
-static void expect_bad(const moon_pool_options *options, const char *message) {
-  moon_error *err = moon_pool_options_check(options);
-  assert_non_null(err);
-  assert_int_equal(err->kind, MOON_CONFIG);
-  assert_string_equal(err->message, message);
-  moon_error_free(err);
-}
-
-static void the_default_options_are_good(void **state) {
-  assert_null(moon_pool_options_check(&moon_pool_default_options));
-}
-
-static void options_out_of_range_are_named_as_scripts_write_them(void **state) {
-  moon_pool_options options = moon_pool_default_options;
-  options.max_connections = 0;
-  expect_bad(&options, "maxConnections is 0, expected 1 to 100000");
-  options = moon_pool_default_options;
-  options.acquire_timeout_ms = 0;
-  expect_bad(&options, "acquireTimeout is 0, expected 1 to 31622400000");
-  options = moon_pool_default_options;
-  options.max_idle_time_ms = -1;
-  expect_bad(&options, "maxIdleTime is -1, expected 0 to 31622400000");
-  options = moon_pool_default_options;
-  options.max_streams_per_connection = 10001;
-  expect_bad(&options, "maxStreamsPerConnection is 10001, expected 1 to 10000");
-}
-
-static void options_that_contradict_each_other_are_refused(void **state) {
-  moon_pool_options options = moon_pool_default_options;
-  options.min_connections = 11;
-  expect_bad(&options, "minConnections (11) is greater than maxConnections (10)");
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(events_come_out_in_order_and_wake_once_per_batch),
       cmocka_unit_test(past_the_limit_the_oldest_are_dropped_and_counted),
       cmocka_unit_test(a_closed_queue_takes_nothing_and_wakes_nobody),
       cmocka_unit_test(events_have_the_names_that_scripts_listen_to),
-      cmocka_unit_test(the_default_options_are_good),
-      cmocka_unit_test(options_out_of_range_are_named_as_scripts_write_them),
-      cmocka_unit_test(options_that_contradict_each_other_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
