@@ -414,6 +414,9 @@ static void statistics_count_and_time_what_happened(void **state) {
   assert_in_range(stats.use_time.p50_us, 8000, 9000);
   assert_in_range(stats.use_time.p99_us, 40000, 45000);
   assert_int_equal(stats.use_time.max_us, 40000);
+  put(&fix, get(&fix, MOON_USE_LEASE)); /* at once */
+  assert_int_equal(stats_of(&fix).wait_time.count, 3);
+  assert_int_equal(stats_of(&fix).wait_time.p50_us, 0);
   fixture_end(&fix);
 }
 

@@ -407,6 +407,23 @@ static void a_connection_that_the_server_drains_takes_no_new_users(void **state)
   fixture_end(&fix);
 }
 
+static void a_connection_drained_before_it_was_established_serves_nobody(void **state) {
+  fixture fix;
+  moon_pool_options options = quiet_options();
+  fixture_start(&fix, &options);
+  forget_events(&fix);
+  asker self;
+  ask(&fix, &self, MOON_USE_LEASE);
+  fake_ask connect;
+  assert_true(fake_net_take(&fix.fake, FAKE_CONNECT, &connect));
+  moon_conn_drain(connect.conn);
+  fake_net_answer(&fix.fake, &connect);
+  fake_net_run(&fix.fake);
+  expect_told(&fix, "Created 1, Removed 1 lifetime, Created 2, Acquired 2");
+  put(&fix, self.conn);
+  fixture_end(&fix);
+}
+
 /* --- leaks --- */
 
 struct log_lines {
@@ -485,6 +502,7 @@ int main(void) {
       cmocka_unit_test(new_credentials_make_all_older_connections_stale),
       cmocka_unit_test(a_connection_made_with_the_old_credentials_is_not_handed_out),
       cmocka_unit_test(a_connection_that_the_server_drains_takes_no_new_users),
+      cmocka_unit_test(a_connection_drained_before_it_was_established_serves_nobody),
       cmocka_unit_test(a_forgotten_lease_is_reported_once_with_its_origin),
       cmocka_unit_test(without_a_threshold_no_lease_is_too_long),
   };
