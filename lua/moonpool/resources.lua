@@ -3,6 +3,7 @@
 --
 -- Namespaces: list, each and watch without one concern all namespaces; the verbs on one object take the object's own
 -- metadata.namespace, else the context's.
+local core = require "moonpool.core"
 local check = require "moonpool.check"
 local errors = require "moonpool.errors"
 local kinds = require "moonpool.kinds"
@@ -182,7 +183,7 @@ function methods.each(state, options)
       if over then return nil end
       local list, err = state:perform("each", "list", all, {})
       if list then
-        items, index = list.items or {}, 0
+        items, index = list.items ~= core.null and list.items or {}, 0
         all.continue = list.metadata.continue
         all.resourceVersion, all.resourceVersionMatch = nil, nil -- the continue token carries them
         over = all.continue == nil or all.continue == ""

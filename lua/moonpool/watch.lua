@@ -126,7 +126,7 @@ function Watcher:listPage()
     return nil, err
   end
   self.operation.entry = operation.entry
-  for _, item in ipairs(list.items or {}) do
+  for _, item in ipairs(list.items ~= core.null and list.items or {}) do
     item.apiVersion = item.apiVersion or list.apiVersion
     item.kind = item.kind or (list.kind or ""):gsub("List$", "")
     self:compare(item)
@@ -184,7 +184,8 @@ function Watcher:readEvent()
     return not brief or nil, brief and errors.new("server", "the watch ended at once", self.session.info) or nil
   end
   local event, problem = core.json.decode(line)
-  if type(event) ~= "table" or type(event.object) ~= "table" or type(event.object.metadata) ~= "table" then
+  if type(event) ~= "table" or type(event.object) ~= "table"
+    or (event.type ~= "ERROR" and type(event.object.metadata) ~= "table") then
     return nil, errors.new("protocol", "a watch event cannot be read: " .. tostring(problem or "it has no object"),
       self.session.info)
   end

@@ -181,7 +181,9 @@ describe("objects", function()
   it("are applied by their managers, who do not overwrite each other unless told so", function()
     local name = clusters.name "config"
     local function wish(value) return { metadata = { name = name, namespace = namespace }, data = { owner = value } } end
-    local object = assert(config.apply(wish "first"))
+    local object, refused = config.apply(wish "first")
+    if refused and refused.status == 415 then return pending("this server does not know server-side apply") end
+    assert.is_nil(refused)
     assert.equal("first", object.data.owner)
     assert.equal("moonpool", object.metadata.managedFields[1].manager)
     assert.equal(object.metadata.resourceVersion, assert(config.apply(wish "first")).metadata.resourceVersion)
