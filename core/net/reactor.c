@@ -38,11 +38,17 @@ static void watch_ready(uv_poll_t *poll, int status, int events) {
   watch->ready(watch, status < 0 ? status : events);
 }
 
+static void watch_closed(uv_handle_t *handle) {
+  moon_watch *watch = handle->data;
+  watch->closed = true;
+  if (watch->freed) free(watch);
+}
+
+/* Closes libuv's handle at once: later it would take the new descriptor's registration with it. */
 static void go_blind(moon_watch *watch) {
-  if (watch->fd < 0) return;
-  uv_poll_stop(&watch->poll);
-  watch->reactor->watch_of[watch->fd] = NULL;
+  if (watch->fd >= 0) watch->reactor->watch_of[watch->fd] = NULL;
   watch->fd = -1;
+  if (!uv_is_closing((uv_handle_t *)&watch->poll)) uv_close((uv_handle_t *)&watch->poll, watch_closed);
 }
 
 moon_watch *moon_watch_new(moon_reactor *reactor, int fd, void (*ready)(moon_watch *, int), void *owner) {
@@ -78,14 +84,11 @@ void moon_watch_set(moon_watch *watch, int events) {
     uv_poll_stop(&watch->poll);
 }
 
-static void watch_closed(uv_handle_t *handle) {
-  free(handle->data);
-}
-
 void moon_watch_free(moon_watch *watch) {
   if (!watch) return;
   go_blind(watch);
-  uv_close((uv_handle_t *)&watch->poll, watch_closed);
+  watch->freed = true;
+  if (watch->closed) free(watch);
 }
 
 /* --- the loop --- */

@@ -46,6 +46,7 @@ typedef struct moon_watch {
   int events;                                          /* UV_READABLE, UV_WRITABLE, UV_DISCONNECT; 0: none */
   void (*ready)(struct moon_watch *watch, int events); /* events < 0: a libuv error, e.g. UV_EBADF */
   void *owner;
+  bool closed, freed; /* the memory goes when both libuv and the owner are done with it */
 } moon_watch;
 
 moon_watch *moon_watch_new(moon_reactor *reactor, int fd, void (*ready)(moon_watch *, int), void *owner);
