@@ -23,15 +23,21 @@
 #include "base/log.h"
 #include "net/transport_internal.h"
 
-enum { NEAR_US = 1000 }; /* a round trip below this makes compression a loss */
+enum {
+  NEAR_US = 1000, /* a round trip below this makes compression a loss */
+  NUDGE_MS = 10,
+};
 
 /* --- sockets --- */
 
 /* libcurl closes a socket that never became a connection without a word. Its watch goes when its place is needed, at
  * the latest with the seal, before its number can be taken for that of somebody else's socket. */
-static void forget_closed_sockets(moon_transport *t) {
+static void forget_closed_sockets(moon_transport *t, int reused) {
   for (size_t i = 0; i < MAX_SOCKETS; i++) {
-    if (!t->sockets[i] || (t->sockets[i]->fd >= 0 && fcntl(t->sockets[i]->fd, F_GETFD) >= 0)) continue;
+    if (!t->sockets[i]) continue;
+    int fd = t->sockets[i]->fd;
+    bool in_use = fd >= 0 && fd != reused && fcntl(fd, F_GETFD) >= 0;
+    if (in_use) continue;
     moon_watch_free(t->sockets[i]);
     t->sockets[i] = NULL;
   }
@@ -121,10 +127,14 @@ curl_socket_t moon_transport_open_socket(void *arg, curlsocktype purpose, struct
   }
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
-  forget_closed_sockets(t);
+  /* The number may be that of a socket which libcurl has just closed and still believes to be watched. */
+  moon_watch **before = find_socket(t, fd);
+  int events = before ? (*before)->events : 0;
+  forget_closed_sockets(t, fd);
   for (size_t i = 0; i < MAX_SOCKETS; i++) {
     if (t->sockets[i]) continue;
     t->sockets[i] = moon_watch_new(t->reactor, fd, socket_ready, t);
+    moon_watch_set(t->sockets[i], events);
     return fd;
   }
   close(fd);
@@ -201,6 +211,25 @@ static void kick(moon_transport *t) {
 
 static void timer_due(moon_timer *timer) {
   kick(MOON_ENTRY(timer, moon_transport, timer));
+}
+
+/* libcurl 7.88 can forget to go on to the next address of a name when those before have failed: it then waits for no
+ * socket, no resolver and no time. A pause that is taken back at once makes it look again. */
+static bool waits_for_nothing(const moon_transport *t) {
+  if (t->sealed || moon_list_empty(&t->running) || !moon_list_empty(&t->helpers)) return false;
+  for (size_t i = 0; i < MAX_SOCKETS; i++) {
+    if (t->sockets[i] && t->sockets[i]->events) return false;
+  }
+  return true;
+}
+
+static void nudge_due(moon_timer *timer) {
+  moon_transport *t = MOON_ENTRY(timer, moon_transport, nudge);
+  if (!waits_for_nothing(t)) return;
+  CURL *easy = MOON_ENTRY(t->running.next, moon_exchange, node)->easy;
+  curl_easy_pause(easy, CURLPAUSE_RECV);
+  curl_easy_pause(easy, CURLPAUSE_CONT);
+  kick(t);
 }
 
 /* --- what became of it --- */
@@ -280,6 +309,7 @@ void moon_transport_settle(moon_transport *t) {
     moon_exchange_end(MOON_ENTRY(node, moon_exchange, node));
   }
   t->settling = false;
+  if (waits_for_nothing(t)) moon_reactor_set_timer(t->reactor, &t->nudge, moon_clock_now_ms() + NUDGE_MS);
   t->idle = moon_list_empty(&t->running);
   if (t->idle && t->sealed && !t->gone) {
     for (size_t i = 0; i < MAX_SOCKETS; i++) {
@@ -368,6 +398,7 @@ moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, c
   moon_list_init(&t->running);
   moon_list_init(&t->helpers);
   moon_timer_init(&t->timer, timer_due);
+  moon_timer_init(&t->nudge, nudge_due);
   t->hello_response.retry_after_ms = -1;
   return t;
 }
@@ -433,6 +464,7 @@ void moon_transport_close(moon_transport *t) {
     free(helper);
   }
   moon_reactor_stop_timer(t->reactor, &t->timer);
+  moon_reactor_stop_timer(t->reactor, &t->nudge);
   moon_dialer_release(t->dialer);
   moon_reactor *reactor = t->reactor;
   free(t);

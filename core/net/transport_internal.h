@@ -22,6 +22,7 @@ struct moon_transport {
   moon_watch *sockets[MAX_SOCKETS]; /* several while address families race; then one */
   moon_list helpers;                /* descriptors that libcurl made for itself */
   moon_timer timer;                 /* libcurl's */
+  moon_timer nudge;                 /* when it has forgotten to set one */
   moon_list running;                /* exchanges */
   CURL *spare[MAX_SPARE];           /* prepared easy handles for the next requests */
   size_t spare_count;
