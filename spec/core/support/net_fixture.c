@@ -271,6 +271,10 @@ attempt *attempt_new(line *l, const char *method, const char *path) {
   return a;
 }
 
+static void abort_now(void *arg) {
+  moon_transport_abort(&((attempt *)arg)->exchange, moon_error_new(MOON_CANCELLED, "cancelled by the spec"));
+}
+
 static void start_now(void *arg) {
   attempt *a = arg;
   a->exchange = (moon_exchange){
@@ -281,6 +285,7 @@ static void start_now(void *arg) {
   };
   moon_transport_run(a->line->transport, &a->exchange);
   if (a->start_paused) moon_transport_pause(&a->exchange, true);
+  if (a->start_aborted) abort_now(a);
 }
 
 void attempt_start(attempt *a) {
@@ -304,10 +309,6 @@ void attempt_start_all(attempt *const *attempts, size_t count) {
 
 void attempt_wait(attempt *a) {
   if (!becomes(&a->ends, 1)) fail_msg("%s %s ended %d times", a->request.method, a->request.path, count_of(&a->ends));
-}
-
-static void abort_now(void *arg) {
-  moon_transport_abort(&((attempt *)arg)->exchange, moon_error_new(MOON_CANCELLED, "cancelled by the spec"));
 }
 
 void attempt_abort(attempt *a) {
