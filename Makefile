@@ -68,10 +68,11 @@ $(B)/moonpool: $(CORE_OBJ) $(CLI_OBJ) $(B)/obj/embedded.o
 	@$(LINK) -Wl,-E -o $@ $^ $(PKGLIBS) -ledit -lm -ldl
 
 # The Lua module takes the Lua functions from the interpreter that loads it; the C library brings them along.
+# nodelete: Lua unloads modules when it closes, while threads of ours may still be on their way out.
 $(B)/lib/moonpool.so: $(CORE_OBJ) $(B)/obj/embedded.o
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	@$(LINK) -shared -o $@ $^ $(filter-out $(LUALIBS),$(PKGLIBS)) -lm
+	@$(LINK) -shared -Wl,-z,nodelete -o $@ $^ $(filter-out $(LUALIBS),$(PKGLIBS)) -lm
 
 $(B)/lib/libmoonpool.so: $(CORE_OBJ) $(B)/obj/embedded.o
 	@mkdir -p $(@D)

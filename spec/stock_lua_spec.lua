@@ -63,4 +63,20 @@ describe("in stock lua5.4", function()
     assert.equal("", result.err)
     assert.equal(0, result.code)
   end)
+
+  it("ends cleanly while threads of a pool are still on their way out", function()
+    for _ = 1, 10 do -- the module must stay in memory for them: without that, most of these crash
+      local result = stock [[
+        local moonpool = require "moonpool"
+        local kubeConfig = moonpool.KubeConfig()
+        assert(kubeConfig:loadFromString "{current-context: c, contexts: [{name: c, context: {cluster: k}}], \
+          clusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]}")
+        local client = assert(moonpool.KubernetesClient { kubeConfig = kubeConfig })
+        client:on("connectionCreated", print)
+        print(select(2, client.core.listNamespace()).kind)
+        client:dispose()]]
+      assert.equal("connect\n", result.out)
+      assert.equal(0, result.code)
+    end
+  end)
 end)
