@@ -105,6 +105,9 @@ static CURLM *new_multi(moon_transport *t) {
 static void socket_ready(moon_watch *watch, int events) {
   moon_transport *t = watch->owner;
   if (t->idle) { /* nobody reads an idle connection: whatever woke us, the other side is gone */
+    /* With something to say before it left (GOAWAY, TLS close) it closed in order; a crash leaves nothing to read. */
+    char byte;
+    t->broken = recv(watch->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
     moon_watch_set(watch, 0);
     t->gone = true;
     moon_transport_settle(t);
@@ -298,12 +301,10 @@ void moon_transport_settle(moon_transport *t) {
   if (t->sealed && t->http2 && !t->established) tell_established(t, true);
   if (refused && !t->gone) tell_refusal(t);
   if (t->gone && t->established) {
-    bool in_order =
-        !t->broken && !moon_list_empty(&ended); /* the server closed it after an answer: Connection: close */
-    if (in_order)
-      tell_drain(t);
-    else
+    if (t->broken)
       tell_lost(t);
+    else
+      tell_drain(t); /* also after an answer with Connection: close */
   }
   for (moon_list *node; (node = moon_list_pop_front(&ended));) {
     moon_exchange_end(MOON_ENTRY(node, moon_exchange, node));

@@ -222,6 +222,19 @@ static void notices_that_an_idle_connection_was_reset(void **state) {
   check_idle_loss("/then-reset?ms=100");
 }
 
+static void takes_a_farewell_on_an_idle_connection_for_an_orderly_end(void **state) {
+  tls_server *server = start_server();
+  moon_dialer *dialer = https_dialer(server);
+  line l;
+  line_open(&l, reactor, dialer);
+  fetch_ok(&l, "/then-bye?ms=100");
+  assert_true(becomes(&l.drains, 1));
+  line_close(&l);
+  assert_int_equal(l.losses, 0);
+  moon_dialer_release(dialer);
+  tls_server_stop(server);
+}
+
 static int64_t cpu_ms(void) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
@@ -330,6 +343,7 @@ int main(void) {
       cmocka_unit_test(drains_after_connection_close),
       cmocka_unit_test(notices_that_an_idle_connection_was_closed),
       cmocka_unit_test(notices_that_an_idle_connection_was_reset),
+      cmocka_unit_test(takes_a_farewell_on_an_idle_connection_for_an_orderly_end),
       cmocka_unit_test(sleeps_while_unread_bytes_wait_on_an_idle_connection),
       cmocka_unit_test(ends_every_running_request_once_when_it_is_closed),
       cmocka_unit_test(can_be_closed_while_it_is_being_made),

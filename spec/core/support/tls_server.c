@@ -217,6 +217,13 @@ static bool do_then_close(connection *c, const server_request *request) {
   return false;
 }
 
+static bool do_then_bye(connection *c, const server_request *request) {
+  answer_ok(c, request);
+  pause_ms(number(request->path, "ms", 0));
+  SSL_shutdown(c->ssl);
+  return false;
+}
+
 static bool do_then_reset(connection *c, const server_request *request) {
   answer_ok(c, request);
   pause_ms(number(request->path, "ms", 0));
@@ -292,6 +299,7 @@ static const struct {
     {"/close", do_close},
     {"/reset", do_reset},
     {"/then-close", do_then_close},
+    {"/then-bye", do_then_bye},
     {"/then-reset", do_then_reset},
     {"/then-junk", do_then_junk},
     {"/truncated", do_truncated},
