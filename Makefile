@@ -98,7 +98,8 @@ $(B)/fuzz/%: spec/fuzz/%.c $(CORE_OBJ) $(B)/obj/embedded.o
 
 # --- what to do with it ----------------------------------------------------------------------------------------------
 DEPS  = scripts/dev/deps
-SPECS = $(filter-out spec/real/%,$(shell find spec -name '*_spec.lua' | LC_ALL=C sort))
+SPECS = $(filter-out spec/real/% $(if $(filter thread,$(SANITIZE)),$(ONE_THREAD)),$(shell find spec -name '*_spec.lua' | LC_ALL=C sort))
+ONE_THREAD = spec/json_spec.lua spec/yaml_spec.lua # long, and nothing in them for ThreadSanitizer to see
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1#/p' Makefile | awk -F'#' '{ printf "make %-13s %s\n", $$1, $$2 }'
