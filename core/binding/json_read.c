@@ -13,7 +13,6 @@
  * always see them whole; `origin` says which bytes are being read, for the place in error messages. */
 #include "binding/json.h"
 
-#include <errno.h>
 #include <lauxlib.h>
 #include <locale.h>
 #include <stdint.h>
@@ -23,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "binding/collector.h"
 
 #define READER_META "moonpool.json.reader"
 
@@ -35,6 +35,15 @@ enum {
   EARLY_COUNT = 256,      /* ... when they have at least so many: 1,000 levels of less stay below Lua's 1,000,000 */
   CARRY_KEPT = 64 * 1024, /* memory kept between texts */
 };
+
+/* From SPARE_FROM bytes of a text on, the collector is spared (see collector.h), until SPARE_MAX KiB were made of it.
+ */
+enum {
+  SLICE = 256 * 1024,
+  SPARE_FROM = 512 * 1024,
+  SPARE_MAX = 256 * 1024,
+  CREDIT_FACTOR = 4
+}; /* KiB of values per KiB of text, at most, as a rule */
 
 typedef enum expecting { VALUE, FIRST_ITEM, FIRST_KEY, KEY, COLON, NEXT, END } expecting;
 typedef enum token { NO_TOKEN, STRING, NUMBER, WORD } token;
@@ -685,62 +694,6 @@ static void read_bytes(lua_State *L, moon_json_reader *r, const char *bytes, siz
   if (!r->finishing) r->read += len;
 }
 
-/* --- the collector
- * --------------------------------------------------------------------------------------------------------
- *
- * While a big text is read, nothing that is made is garbage yet, and a collector that looks for some costs a third of
- * the time. So from SPARE_FROM bytes on the collector does not hear of what reading makes: it gets a credit for it
- * (LUA_GCSTEP with a negative size: KiB that may be made before its next step), up to SPARE_MAX KiB a text. When the
- * next big text comes, and the collector has not gone round since, it first does the work that it was spared, for the
- * earlier text's values may be garbage by now. So memory stays in bounds, the user's settings are not touched, and
- * between two pieces the collector works as ever. */
-
-enum { SLICE = 256 * 1024, SPARE_FROM = 512 * 1024, SPARE_MAX = 256 * 1024, CREDIT_PER_BYTE = 4 };
-
-static const char spared_key; /* registry: a weak table; its item 1, while the collector has not gone round, is an int:
-                                 the KiB that it was spared */
-
-/* Pushes the item: a userdata of one int. */
-static int *push_spared(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &spared_key) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_createtable(L, 1, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &spared_key);
-  }
-  if (lua_rawgeti(L, -1, 1) != LUA_TUSERDATA) {
-    lua_pop(L, 1);
-    int *spared = lua_newuserdatauv(L, sizeof *spared, 0);
-    *spared = 0;
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, 1);
-  }
-  lua_remove(L, -2);
-  return lua_touserdata(L, -1);
-}
-
-/* Reads bytes of which the collector does not hear. */
-static void read_spared(lua_State *L, moon_json_reader *r, const char *bytes, size_t len) {
-  int *spared = push_spared(L);
-  if (r->spared == 0 && *spared > 0) {
-    lua_gc(L, LUA_GCSTEP, *spared);
-    *spared = 0;
-  }
-  int before = lua_gc(L, LUA_GCCOUNT), credit = (int)(len * CREDIT_PER_BYTE / 1024) + 1;
-  lua_gc(L, LUA_GCSTEP, -credit);
-  read_bytes(L, r, bytes, len);
-  int made = lua_gc(L, LUA_GCCOUNT) - before;
-  if (made < 0) made = 0; /* it went round all the same */
-  if (made != credit) lua_gc(L, LUA_GCSTEP, credit - made);
-  r->spared += made;
-  *spared += made;
-  lua_pop(L, 1);
-}
-
 /* --- the reader as others see it
  * ---------------------------------------------------------------------------------------- */
 
@@ -793,11 +746,11 @@ bool moon_json_reader_feed(lua_State *L, moon_json_reader *r, const char *bytes,
   luaL_checkstack(L, 6, "JSON");
   while (len > 0 && !r->error) {
     size_t slice = len < SLICE ? len : SLICE;
-    if (r->read >= SPARE_FROM && r->spared < SPARE_MAX && lua_gc(L, LUA_GCISRUNNING) == 1) {
-      read_spared(L, r, bytes, slice);
-    } else {
-      read_bytes(L, r, bytes, slice);
-    }
+    int kib = (int)(slice / 1024 + 1) * CREDIT_FACTOR;
+    moon_collector_loan loan;
+    bool spare = r->read >= SPARE_FROM && r->spared < SPARE_MAX && moon_collector_borrow(L, &loan, kib, r->spared == 0);
+    read_bytes(L, r, bytes, slice);
+    if (spare) r->spared += moon_collector_settle(L, &loan);
     bytes += slice;
     len -= slice;
   }
