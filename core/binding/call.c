@@ -16,7 +16,7 @@
 enum {
   BATCH = 32 << 10, /* bytes worth waking the Lua thread for before the end */
   DEFAULT_TIMEOUT_MS = 60000,
-  EXCERPT = 200, /* bytes of an answer that an error shows */
+  EXCERPT = 600, /* bytes of an answer that are kept for an error to show */
 };
 
 static const char op_key; /* registry: metatable */
@@ -95,8 +95,7 @@ static void tell(void *ctx, lua_State *L) {
 /* The answer is not what it should be. */
 static moon_error *protocol_error(const call_op *op, const char *what, const char *problem) {
   const moon_request *request = moon_feed_request(op->feed);
-  size_t len = op->text.len < EXCERPT ? op->text.len : EXCERPT;
-  char *begin = moon_status_excerpt(op->text.data, len);
+  char *begin = moon_status_excerpt(op->text.data, op->text.len);
   moon_error *err = moon_error_new(MOON_PROTOCOL, "%s %s: %s%s; the answer begins: %s", request->method, request->path,
                                    what, problem, begin);
   free(begin);

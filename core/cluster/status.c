@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-enum { MAX_EXCERPT = 2048 }; /* of a body that is not a Status */
+enum { MAX_EXCERPT = 200 }; /* of a body that is not a Status */
 
 static moon_status kind_of(int status) {
   switch (status) {
@@ -61,14 +61,21 @@ static moon_error *from_status_object(const moon_response *response) {
 
 char *moon_status_excerpt(const char *bytes, size_t len) {
   moon_buffer line = {0};
-  for (size_t i = 0; i < len && line.len < MAX_EXCERPT; i++) {
+  bool markup = false;
+  size_t i = 0;
+  for (; i < len && (line.len < MAX_EXCERPT || ((unsigned char)bytes[i] & 0xc0) == 0x80); i++) {
     unsigned char c = (unsigned char)bytes[i];
-    if (!isspace(c)) {
-      if (c >= 0x20 && c != 0x7f) moon_buffer_add_char(&line, (char)c);
+    if (c == '<') markup = true;
+    bool visible = !markup && !isspace(c) && c >= 0x20 && c != 0x7f;
+    if (c == '>') markup = false;
+    if (visible) {
+      moon_buffer_add_char(&line, (char)c);
     } else if (line.len && line.data[line.len - 1] != ' ') {
       moon_buffer_add_char(&line, ' ');
     }
   }
+  while (line.len && line.data[line.len - 1] == ' ') line.data[--line.len] = '\0';
+  if (i < len) moon_buffer_add_text(&line, "...");
   return moon_buffer_take(&line);
 }
 
