@@ -154,6 +154,34 @@ describe("a kind that the cluster serves in another version", function()
     assert.equal(asked + 1, #handle.requests)
   end)
 
+  it("is found again when its definition moves on to another version", function()
+    local lists = {
+      ["GET /apis"] = { kind = "APIGroupList", groups = { { name = "example.com", preferredVersion = { version = "v1" },
+        versions = { { version = "v1" } } } } },
+      ["GET /apis/example.com/v1"] = { resources = { { name = "widgets", kind = "Widget", namespaced = true } } },
+      ["GET /apis/example.com/v1/widgets"] = page { "first" },
+    }
+    local session = cluster(lists)
+    local widgets, group = resources.new(session).widget, require("moonpool.api").classOfGroup "example.com"
+    local methods = require("moonpool.api").new(group, session)
+    assert.equal("first", assert(widgets.list()).items[1].metadata.name)
+    assert.equal("first", assert(methods.listWidgetForAllNamespaces()).items[1].metadata.name)
+    lists["GET /apis"].groups[1] = { name = "example.com", preferredVersion = { version = "v2" }, versions = { { version = "v2" } } }
+    lists["GET /apis/example.com/v2"], lists["GET /apis/example.com/v1"] = lists["GET /apis/example.com/v1"], nil
+    lists["GET /apis/example.com/v2/widgets"], lists["GET /apis/example.com/v1/widgets"] = page { "second" }, nil
+    assert.equal("second", assert(widgets.list()).items[1].metadata.name)
+    assert.equal("second", assert(methods.listWidgetForAllNamespaces()).items[1].metadata.name)
+  end)
+
+  it("is looked for once when the cluster does not have it at all", function()
+    local session, handle = cluster { ["GET /apis"] = { kind = "APIGroupList", groups = {} } }
+    local cronJobs = resources.new(session).cronjob
+    assert.equal("notFound", select(2, cronJobs.list()).kind)
+    local asked = #handle.requests
+    assert.equal("notFound", select(2, cronJobs.list()).kind)
+    assert.equal(asked + 1, #handle.requests)
+  end)
+
   it("is not looked for when it is an object that is missing", function()
     local session, handle = fake.session(function()
       return nil, fake.failure("notFound", 404, { details = { name = "p", kind = "pods" } })

@@ -181,7 +181,7 @@ end
 local function newMethod(self, name, parsed)
   local class, session = state[self].class, state[self].session
   local entry, subresource, withPath = resolve(parsed.rest, builtinKinds(class))
-  local anyVersion = entry ~= nil and not class.version
+  local anyVersion = not class.version
   if entry then checkForm(name, parsed, entry) end
 
   return function(...)

@@ -266,22 +266,29 @@ function Discovery:find(name)
     check.hint(short, names), table.concat(trouble)), self.session.info)
 end
 
---- The entry to use for a built-in one: itself, unless the cluster was found to serve another.
+--- The entry to use in place of another: itself, unless the cluster was found to serve a different one.
 ---@param entry moonpool.Kind
 ---@return moonpool.Kind
 function Discovery:current(entry)
   return self.served[entry.group .. "/" .. entry.kind] or entry
 end
 
---- After a 404 to a built-in guess: the entry the cluster serves in its place, if that is another one. Waits.
+--- After a 404 to an entry's path (a built-in guess, or what was discovered long ago): the entry that the cluster serves
+--- now, if that is another one. Waits.
 ---@param entry moonpool.Kind
 ---@return moonpool.Kind?
 function Discovery:replacementFor(entry)
   local key = entry.group .. "/" .. entry.kind
-  if self.served[key] ~= nil then return nil end
+  if self.served[key] == false then return nil end
+  self:forget()
   local found = self:kind(entry.group, nil, entry.kind)
   if found and found.version == entry.version and found.plural == entry.plural then found = nil end
-  self.served[key] = found or false
+  -- Kubernetes' own kinds do not come while a cluster runs; custom ones do.
+  if found then
+    self.served[key] = found
+  elseif entry.builtin then
+    self.served[key] = false
+  end
   return found
 end
 

@@ -159,7 +159,7 @@ end
 
 -- ------------------------------------------------------------------------------------------------------------- path
 ---@class moonpool.Operation  What to do to what.
----@field anyVersion boolean? the entry's version is this library's guess: another may take its place
+---@field anyVersion boolean? the script named no version: another entry may take this one's place
 ---@field label string how errors call it: "readNamespacedPod"
 ---@field verb string list, read, create, replace, patch, delete, deleteCollection, watch, connect
 ---@field entry moonpool.Kind

@@ -28,6 +28,7 @@ local resources = {}
 ---@field name string as the script called it
 ---@field session moonpool.Session
 ---@field entry moonpool.Kind?
+---@field anyVersion boolean
 local State = {}
 State.__index = State
 
@@ -300,7 +301,8 @@ end
 local function newResource(session, name)
   local entry = kinds.named(name)
   local self = setmetatable({}, Resource)
-  stateOf[self] = setmetatable({ name = name, session = session, entry = entry, anyVersion = entry ~= nil }, State)
+  local anyVersion = not name:find("%.v%d%w*") -- "widgets.v1.example.com" means that version
+  stateOf[self] = setmetatable({ name = name, session = session, entry = entry, anyVersion = anyVersion }, State)
   return self
 end
 
