@@ -5,16 +5,18 @@
  * that had no listener when its events were taken out makes none until it gets one.
  *
  * The hub is collected after all pool handles (it was made before them). It waits then, shortly, for the pools that are
- * still closing, so that their threads are done before the process ends. */
+ * still closing, and ends the reactors, so that no thread of ours runs while the process ends. */
 #include "binding/events.h"
 
 #include <lauxlib.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cluster/network.h"
 
 enum { QUEUE_LIMIT = 10000, LAST_WAIT_MS = 2000 };
 
@@ -31,6 +33,8 @@ struct moon_hub {
   moon_list draining;     /* moon_drain_wait.wait.node */
   moon_cluster **closing; /* let go, not drained yet */
   size_t closing_count;
+  moon_reactor **reactors; /* references to those that the pools use */
+  size_t reactor_count;
 };
 
 static void release_hub(moon_hub *hub) {
@@ -131,7 +135,15 @@ static void set_entry(lua_State *L, const void *table_key, uint64_t id) {
   lua_pop(L, 1);
 }
 
-void moon_hub_add(lua_State *L, moon_pool *pool) {
+static void keep_reactor(moon_hub *hub, moon_reactor *reactor) {
+  for (size_t i = 0; i < hub->reactor_count; i++)
+    if (hub->reactors[i] == reactor) return;
+  hub->reactors = moon_realloc(hub->reactors, (hub->reactor_count + 1) * sizeof(moon_reactor *));
+  hub->reactors[hub->reactor_count++] = moon_reactor_retain(reactor);
+}
+
+void moon_hub_add(lua_State *L, moon_hub *hub, moon_pool *pool) {
+  keep_reactor(hub, moon_network_reactor(moon_network_of(pool)));
   lua_pushlightuserdata(L, pool);
   set_entry(L, &pools_key, moon_pool_id(pool));
 }
@@ -171,6 +183,43 @@ void moon_hub_await_drained(moon_hub *hub, moon_drain_wait *wait) {
   wake(hub);
 }
 
+/* A task that tells that the reactor has done all that was before it. */
+typedef struct barrier {
+  moon_task task;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool passed;
+} barrier;
+
+static void pass(moon_task *task) {
+  barrier *self = MOON_ENTRY(task, barrier, task);
+  pthread_mutex_lock(&self->lock);
+  self->passed = true;
+  pthread_cond_signal(&self->changed);
+  pthread_mutex_unlock(&self->lock);
+}
+
+static void await_tasks(moon_reactor *reactor) {
+  barrier self = {.task = {.run = pass}};
+  moon_list_init(&self.task.node);
+  pthread_mutex_init(&self.lock, NULL);
+  pthread_cond_init(&self.changed, NULL);
+  moon_reactor_post(reactor, &self.task);
+  pthread_mutex_lock(&self.lock);
+  while (!self.passed) pthread_cond_wait(&self.changed, &self.lock);
+  pthread_mutex_unlock(&self.lock);
+  pthread_cond_destroy(&self.changed);
+  pthread_mutex_destroy(&self.lock);
+}
+
+/* What the reactor does now may give back a pool's last reference, which posts the task that ends the pool's network
+ * side: two rounds later that is done, our reference is the last, and giving it back waits for the thread. */
+static void end_reactor(moon_reactor *reactor) {
+  await_tasks(reactor);
+  await_tasks(reactor);
+  moon_reactor_release(reactor);
+}
+
 static int hub_gc(lua_State *L) {
   moon_hub **box = lua_touserdata(L, 1);
   moon_hub *hub = *box;
@@ -183,6 +232,8 @@ static int hub_gc(lua_State *L) {
     moon_cluster_release(hub->closing[i]);
   }
   free(hub->closing);
+  for (size_t i = 0; i < hub->reactor_count; i++) end_reactor(hub->reactors[i]);
+  free(hub->reactors);
   moon_event_queue_release(hub->queue);
   release_hub(hub);
   return 0;

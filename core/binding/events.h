@@ -15,7 +15,7 @@ moon_hub *moon_hub_of(lua_State *L);
 moon_event_queue *moon_hub_queue(moon_hub *hub);
 
 /* A new pool, made with the hub's queue. */
-void moon_hub_add(lua_State *L, moon_pool *pool);
+void moon_hub_add(lua_State *L, moon_hub *hub, moon_pool *pool);
 /* The function on top of the stack (popped) gets every event of the pool from now on; nil: nobody does. It is called as
  * fn(name, connection, text) and must not wait. Events from before a pool's first listener are kept until the loop runs
  * next, so that a listener set right after the pool was made misses nothing. */

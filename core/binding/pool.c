@@ -70,7 +70,7 @@ static int core_pool(lua_State *L) {
   if (err && !err->cluster) moon_error_set(&err->cluster, label);
   moon_target_release(target);
   if (err) return moon_push_error(L, err);
-  moon_hub_add(L, moon_cluster_pool(self->cluster));
+  moon_hub_add(L, hub, moon_cluster_pool(self->cluster));
   return 1;
 }
 
