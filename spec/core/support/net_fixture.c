@@ -99,6 +99,16 @@ const char *pki_ca(void) {
   return moon_pki_authority_certificate(pki_authority());
 }
 
+const char *pki_server_certificate(void) {
+  pki_authority();
+  return server_pair.certificate;
+}
+
+const char *pki_server_key(void) {
+  pki_authority();
+  return server_pair.key;
+}
+
 tls_server *start_server(void) {
   pki_authority();
   return tls_server_start(&(tls_server_options){.certificate = server_pair.certificate, .key = server_pair.key});
@@ -120,7 +130,7 @@ moon_target *target_of(const tls_server *server, const char *scheme, const char 
   target->cluster = moon_strdup("spec-cluster");
   target->user = moon_strdup("spec-user");
   target->namespace_ = moon_strdup("default");
-  target->server = moon_sprintf("%s://%s:%d", scheme, host, tls_server_port(server));
+  target->server = moon_sprintf("%s://%s:%d", scheme, host, server ? tls_server_port(server) : 443);
   if (!strcmp(scheme, "https")) set_pem(&target->ca, pki_ca());
   return target;
 }

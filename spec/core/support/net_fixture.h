@@ -16,6 +16,8 @@ enum { PATIENCE_MS = 15000 }; /* for things that happen at once on an idle machi
 /* One authority for the whole program, and a certificate of it for 127.0.0.1, localhost and api.test. */
 const char *pki_ca(void);
 struct moon_pki_authority *pki_authority(void);
+const char *pki_server_certificate(void);
+const char *pki_server_key(void);
 tls_server *start_server(void);       /* https, that certificate */
 tls_server *start_plain_server(void); /* http */
 

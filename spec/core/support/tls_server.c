@@ -107,7 +107,8 @@ static long number(const char *path, const char *name, long otherwise) {
 
 static char *alphabet(size_t len) {
   char *bytes = moon_alloc(len + 1);
-  for (size_t i = 0; i < len; i++) bytes[i] = (char)('a' + i % 26);
+  for (size_t i = 0; i < len && i < 26; i++) bytes[i] = (char)('a' + i);
+  for (size_t done = 26; done < len; done *= 2) memcpy(bytes + done, bytes, len - done < done ? len - done : done);
   bytes[len] = '\0';
   return bytes;
 }
