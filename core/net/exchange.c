@@ -323,6 +323,12 @@ static bool certificate_refused(const char *detail) {
          (strstr(detail, "certificate") || strstr(detail, "unknown ca") || strstr(detail, "access denied"));
 }
 
+/* The socket's end, not TLS, is what went wrong. */
+static bool cut_in_handshake(const char *detail) {
+  return strstr(detail, "SSL_connect: ") || strstr(detail, "Recv failure: ") || strstr(detail, "Send failure: ") ||
+         strstr(detail, "unexpected eof");
+}
+
 static moon_error *connect_error(const moon_exchange *exchange) {
   const char *endpoint = moon_dialer_endpoint(exchange->transport->dialer);
   long os_error = 0;
@@ -371,6 +377,7 @@ static moon_error *failure(const moon_exchange *exchange) {
   case CURLE_SSL_CERTPROBLEM:
   case CURLE_SSL_CIPHER:
   case CURLE_USE_SSL_FAILED:
+    if (cut_in_handshake(detail)) break;
     curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
     return moon_dialer_tls_error(t->dialer, t->sealed ? 0 : verify, detail);
   case CURLE_BAD_CONTENT_ENCODING:
