@@ -55,13 +55,16 @@ function pool.open(kind, name, kubeConfig, context, options, pooling)
   self.session = session.new(handle, function()
     if handle:isDisposed() then check.misuse("%s was disposed", self.label) end
   end)
-  -- The closure holds the emitter, not the pool: an open pool that nobody can reach any more is collected and closed.
+  -- The core holds the listener; the listener must not hold the emitter, whose handlers often hold the pool: a pool that
+  -- nobody can reach any more is collected, and closed by that.
   local events = emitter.new(self.label, eventNames)
-  events.onInterest = function(wanted)
-    handle:setListener(wanted and function(event, connection, text)
-      if connection then events:emit(event, connection, text) else events:emit(event, text) end
-    end or nil)
+  local weak = setmetatable({ events = events }, { __mode = "v" })
+  local function listener(event, connection, text)
+    local target = weak.events
+    if not target then return end
+    if connection then target:emit(event, connection, text) else target:emit(event, text) end
   end
+  events.onInterest = function(wanted) handle:setListener(wanted and listener or nil) end
   self.emitter = events
   return self
 end

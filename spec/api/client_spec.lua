@@ -155,6 +155,22 @@ describe("a client of a cluster", function()
     assert.matches("disposed", tostring(mine))
   end)
 
+  it("is closed when nobody can reach it any more, also when its own handlers use it", function()
+    local weak = setmetatable({}, { __mode = "v" })
+    do
+      local mine = clusters.client()
+      mine:on("connectionCreated", function() mine:getPoolStats() end)
+      assert(mine.core.readNamespace("default"))
+      weak[1] = mine
+    end
+    for _ = 1, 20 do
+      collectgarbage()
+      if not weak[1] then break end
+      moonpool.sleep(20)
+    end
+    assert.is_nil(weak[1])
+  end)
+
   it("gives its logger every line instead of standard error, and no longer when it is disposed", function()
     local lines = {}
     local function keep(level) return function(_, message, fields) lines[#lines + 1] = { level, message, fields } end end
