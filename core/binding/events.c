@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "binding/scheduler.h"
 #include "cluster/network.h"
 
 enum { QUEUE_LIMIT = 10000, LAST_WAIT_MS = 2000 };
@@ -225,6 +226,7 @@ static int hub_gc(lua_State *L) {
   moon_hub *hub = *box;
   *box = NULL;
   moon_event_queue_close(hub->queue);
+  moon_runtime_close(hub->runtime); /* what was answered too late gives back its connections */
   int64_t until_ms = moon_clock_now_ms() + LAST_WAIT_MS;
   for (size_t i = 0; i < hub->closing_count; i++) {
     int64_t left_ms = until_ms - moon_clock_now_ms();

@@ -62,12 +62,7 @@ static void close_handle(uv_handle_t *handle, void *arg) {
   if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
-/* The universe is being closed: no Lua runs any more. */
-static int runtime_gc(lua_State *L) {
-  moon_runtime **box = lua_touserdata(L, 1);
-  moon_runtime *runtime = *box;
-  *box = NULL;
-  if (!runtime) return 0;
+void moon_runtime_close(moon_runtime *runtime) {
   pthread_mutex_lock(&runtime->lock);
   runtime->closed = true;
   runtime->asleep = false;
@@ -77,6 +72,15 @@ static int runtime_gc(lua_State *L) {
     moon_completion *completion = MOON_ENTRY(node, moon_completion, node);
     completion->run(completion, NULL);
   }
+}
+
+/* The universe is being closed: no Lua runs any more. */
+static int runtime_gc(lua_State *L) {
+  moon_runtime **box = lua_touserdata(L, 1);
+  moon_runtime *runtime = *box;
+  *box = NULL;
+  if (!runtime) return 0;
+  moon_runtime_close(runtime);
   uv_walk(&runtime->loop, close_handle, NULL);
   uv_run(&runtime->loop, UV_RUN_DEFAULT);
   uv_loop_close(&runtime->loop);

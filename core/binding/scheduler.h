@@ -83,6 +83,8 @@ struct moon_runtime {
 /* --- runtime.c --- */
 /* Runs the loop until `over(ctx)`, or until the runtime is told to stop; false then. Never raises. */
 bool moon_runtime_drive(moon_runtime *runtime, lua_State *L, bool (*over)(void *ctx), void *ctx);
+/* Nothing is taken from other threads any more: what waits, and what comes, runs with L == NULL. */
+void moon_runtime_close(moon_runtime *runtime);
 /* True when no task is left but those that wait for exactly this, and nothing holds the program. */
 bool moon_runtime_is_idle(const moon_runtime *runtime);
 
