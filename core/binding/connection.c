@@ -20,6 +20,11 @@
 
 #define CONNECTION_TYPE "moonpool.Connection"
 
+static const char type_tag; /* the first field of every handle: a check that costs less than comparing metatables */
+static const char live_key; /* registry: the metatable */
+static const char
+    dead_key; /* registry: the one of handles that were given back: it has no __gc to be called for nothing */
+
 struct moon_lease {
   atomic_int refs;
   moon_pool *pool;
@@ -28,6 +33,7 @@ struct moon_lease {
 };
 
 struct moon_connection {
+  const void *tag;
   moon_cluster *cluster; /* NULL: given back, or never leased */
   moon_conn *conn;
   moon_lease *shared; /* made for the first call: then that gives the connection back */
@@ -50,9 +56,17 @@ void moon_lease_release(moon_lease *lease) {
 
 moon_connection *moon_connection_push(lua_State *L) {
   moon_connection *connection = lua_newuserdatauv(L, sizeof *connection, 0);
-  *connection = (moon_connection){0};
-  luaL_setmetatable(L, CONNECTION_TYPE);
+  *connection = (moon_connection){.tag = &type_tag};
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
+  lua_setmetatable(L, -2);
   return connection;
+}
+
+static moon_connection *check_connection(lua_State *L, int index) {
+  moon_connection *connection = lua_touserdata(L, index);
+  if (connection && lua_rawlen(L, index) == sizeof *connection && connection->tag == &type_tag) return connection;
+  luaL_typeerror(L, index, CONNECTION_TYPE);
+  return NULL;
 }
 
 void moon_connection_set(moon_connection *connection, moon_cluster *cluster, moon_conn *conn, char *origin) {
@@ -62,7 +76,9 @@ void moon_connection_set(moon_connection *connection, moon_cluster *cluster, moo
   connection->id = moon_conn_id(conn);
 }
 
-static void give_back(moon_connection *connection) {
+static void give_back(lua_State *L, int index, moon_connection *connection) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &dead_key);
+  lua_setmetatable(L, index);
   moon_cluster *cluster = connection->cluster;
   connection->cluster = NULL;
   if (connection->shared) {
@@ -79,7 +95,7 @@ static void give_back(moon_connection *connection) {
 
 /* The handle at `index`, still leased. */
 static moon_connection *check_leased(lua_State *L, int index) {
-  moon_connection *connection = luaL_checkudata(L, index, CONNECTION_TYPE);
+  moon_connection *connection = check_connection(L, index);
   if (!connection->cluster) moon_misuse(L, "connection %I was already released", (LUAI_UACINT)connection->id);
   return connection;
 }
@@ -105,7 +121,7 @@ void moon_connection_release(lua_State *L, int index, const moon_pool *pool) {
   if (pool && moon_cluster_pool(connection->cluster) != pool)
     moon_misuse(L, "connection %I belongs to the pool of '%s', not to that of '%s'", (LUAI_UACINT)connection->id,
                 moon_cluster_name(connection->cluster), moon_pool_name(pool));
-  give_back(connection);
+  give_back(L, index, connection);
 }
 
 /* --- the handle --- */
@@ -116,24 +132,24 @@ static int connection_release(lua_State *L) {
 }
 
 static int connection_close(lua_State *L) {
-  moon_connection *connection = luaL_checkudata(L, 1, CONNECTION_TYPE);
-  if (connection->cluster) give_back(connection);
+  moon_connection *connection = check_connection(L, 1);
+  if (connection->cluster) give_back(L, 1, connection);
   return 0;
 }
 
 static int connection_gc(lua_State *L) {
-  moon_connection *connection = luaL_checkudata(L, 1, CONNECTION_TYPE);
+  moon_connection *connection = check_connection(L, 1);
   if (!connection->cluster) return 0;
   const char *origin = connection->shared ? connection->shared->origin : connection->origin;
   moon_log(MOON_LOG_WARN, "%s: connection %llu was collected without having been released%s%s",
            moon_cluster_name(connection->cluster), (unsigned long long)connection->id, origin ? "; acquired at " : "",
            origin ? origin : "");
-  give_back(connection);
+  give_back(L, 1, connection);
   return 0;
 }
 
 static int connection_tostring(lua_State *L) {
-  moon_connection *connection = luaL_checkudata(L, 1, CONNECTION_TYPE);
+  moon_connection *connection = check_connection(L, 1);
   if (connection->cluster)
     lua_pushfstring(L, CONNECTION_TYPE ": %I of %s, used %I times", (LUAI_UACINT)connection->id,
                     moon_cluster_name(connection->cluster), (LUAI_UACINT)moon_conn_use_count(connection->conn));
@@ -144,7 +160,7 @@ static int connection_tostring(lua_State *L) {
 
 /* Methods first (upvalue), then the facts. */
 static int connection_index(lua_State *L) {
-  moon_connection *connection = luaL_checkudata(L, 1, CONNECTION_TYPE);
+  moon_connection *connection = check_connection(L, 1);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   if (lua_type(L, 2) != LUA_TSTRING) return 1;
@@ -177,21 +193,33 @@ static int connection_info(lua_State *L) {
   return moon_push_info(L, check_leased(L, 1)->cluster);
 }
 
+/* The function for __index is on top of the stack. */
+static void make_metatable(lua_State *L, const void *key) {
+  static const luaL_Reg meta[] = {{"__tostring", connection_tostring}, {"__close", connection_close}, {NULL, NULL}};
+  lua_createtable(L, 0, 5);
+  luaL_setfuncs(L, meta, 0);
+  lua_pushliteral(L, CONNECTION_TYPE);
+  lua_setfield(L, -2, "__name");
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
 int moon_connection_open(lua_State *L) {
   static const luaL_Reg methods[] = {{"call", connection_call},
                                      {"stream", connection_stream},
                                      {"info", connection_info},
                                      {"release", connection_release},
                                      {NULL, NULL}};
-  static const luaL_Reg meta[] = {
-      {"__tostring", connection_tostring}, {"__close", connection_close}, {"__gc", connection_gc}, {NULL, NULL}};
-  luaL_newmetatable(L, CONNECTION_TYPE);
-  luaL_setfuncs(L, meta, 0);
   luaL_newlib(L, methods);
   lua_pushvalue(L, -1);
-  lua_setfield(L, -4, "connectionMethods");
+  lua_setfield(L, -3, "connectionMethods");
   lua_pushcclosure(L, connection_index, 1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  make_metatable(L, &live_key);
+  make_metatable(L, &dead_key);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
+  lua_pushcfunction(L, connection_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 2);
   return 0;
 }

@@ -23,15 +23,25 @@
 #define POOL_TYPE "moonpool.Pool"
 enum { DISPOSE_GRACE_MS = 5000 };
 
+static const char type_tag; /* the first field of every handle: a check that costs less than comparing metatables */
+
 typedef struct handle {
+  const void *tag;
   moon_cluster *cluster; /* NULL until it is open */
   bool disposed;
 } handle;
 
 static const char acquire_key, dispose_key; /* registry: metatables of the operations */
 
+static handle *check_type(lua_State *L) {
+  handle *self = lua_touserdata(L, 1);
+  if (self && lua_rawlen(L, 1) == sizeof *self && self->tag == &type_tag) return self;
+  luaL_typeerror(L, 1, POOL_TYPE);
+  return NULL;
+}
+
 static handle *check_handle(lua_State *L) {
-  handle *self = luaL_checkudata(L, 1, POOL_TYPE);
+  handle *self = check_type(L);
   luaL_argcheck(L, self->cluster, 1, "the pool was collected");
   return self;
 }
@@ -59,7 +69,7 @@ static int core_pool(lua_State *L) {
   options.single_use = lua_isboolean(L, 5) && !lua_toboolean(L, 5);
 
   handle *self = lua_newuserdatauv(L, sizeof *self, 0);
-  *self = (handle){0};
+  *self = (handle){.tag = &type_tag};
   luaL_setmetatable(L, POOL_TYPE);
   moon_hub *hub = moon_hub_of(L);
   moon_target *target;
@@ -75,7 +85,7 @@ static int core_pool(lua_State *L) {
 }
 
 static int pool_gc(lua_State *L) {
-  handle *self = luaL_checkudata(L, 1, POOL_TYPE);
+  handle *self = check_type(L);
   moon_cluster *cluster = self->cluster;
   self->cluster = NULL;
   if (cluster) moon_hub_let_go(L, moon_hub_of(L), cluster);
@@ -148,7 +158,7 @@ static int pool_get_stats(lua_State *L) {
 }
 
 static int pool_tostring(lua_State *L) {
-  handle *self = luaL_checkudata(L, 1, POOL_TYPE);
+  handle *self = check_type(L);
   if (!self->cluster || self->disposed) {
     lua_pushfstring(L, POOL_TYPE ": %s, disposed", self->cluster ? moon_cluster_name(self->cluster) : "none");
     return 1;
