@@ -1,5 +1,5 @@
--- Every operation of the server's own OpenAPI document, called by its name, must become its method and path. For servers
--- that publish one; what the calls would send goes to a recorder, not to the server.
+-- Every operation of the server's own OpenAPI document, called by its name, must become its method and path. For real servers:
+-- simulated ones publish none. What the calls would send goes to a recorder, not to the server.
 local api = require "moonpool.api"
 local clusters = require "spec.support.clusters"
 local fake = require "spec.support.fake_cluster"
@@ -37,8 +37,7 @@ describe("the server's OpenAPI document", function()
   end)
 
   it("names no operation that scripts cannot call", function()
-    local text = client:request { path = "/openapi/v2", raw = true }
-    if not text then return pending("this server publishes no OpenAPI document") end
+    local text = assert(client:request { path = "/openapi/v2", raw = true })
     local document = moonpool.json.decode(text)
     local session, handle = fake.session()
     local checked, wrong = 0, {}
