@@ -98,6 +98,21 @@ describe("a client of a cluster", function()
     assert.is_true(mine:getPoolStats().total <= 2)
   end)
 
+  it("lets a call be limited and taken back", function()
+    local list, err = client.core.listNamespace { maxBodySize = 100 }
+    assert.is_nil(list)
+    assert.equal("protocol", err.kind)
+    assert.matches("maxBodySize", err.message, 1, true)
+    local task = moonpool.spawn(function()
+      for _ in client.resources.node.watch { labelSelector = "no=such" } do error("an event") end
+    end)
+    moonpool.sleep(100)
+    assert.is_true(task:cancel())
+    assert.equal("cancelled", select(2, task:join()).kind)
+    assert(client.core.listNamespace { gzip = true })
+    assert.equal("string", type(client.core.listNamespace { raw = true }))
+  end)
+
   it("is told what it may not do", function()
     local nobody <close> = clusters.client({}, contexts[1] .. "-nobody")
     local pods, err = nobody.core.listPodForAllNamespaces()
