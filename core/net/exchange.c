@@ -372,8 +372,12 @@ static moon_error *failure(const moon_exchange *exchange) {
   case CURLE_COULDNT_CONNECT:
     if (!exchange->refused) return connect_error(exchange);
     break;
-  case CURLE_PEER_FAILED_VERIFICATION:
   case CURLE_SSL_CONNECT_ERROR:
+    /* libcurl's words for a socket that failed under the handshake; a fault of TLS itself is told without them */
+    if (strstr(detail, "Send failure: ") || strstr(detail, "Recv failure: ") || strstr(detail, " in connection to "))
+      break;
+    /* fall through */
+  case CURLE_PEER_FAILED_VERIFICATION:
   case CURLE_SSL_CERTPROBLEM:
   case CURLE_SSL_CIPHER:
   case CURLE_USE_SSL_FAILED:
