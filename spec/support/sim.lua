@@ -4,6 +4,8 @@
 --   clusters.kubeconfig                               -- path of the file
 --   clusters:faults("sim-2", { { type = "refuse" } }) -- see lua/moonpool/sim/faults.lua; {} clears
 --   clusters:stats("sim-1").connections.accepted
+--   clusters:signal "STOP"                            -- and "CONT"
+--   clusters:kill(); clusters:restart()               -- kill -9; the same clusters on the same ports again, their objects as at first
 --   clusters:stop()
 
 local core = require("moonpool.core")
@@ -19,36 +21,50 @@ local function run(command)
   return pipe:read("a")
 end
 
-local function exists(path)
+local function readAll(path)
   local file <close> = io.open(path)
-  return file ~= nil
+  return file and file:read("a")
 end
 
 local function waitUntil(condition, what)
-  for _ = 1, 1000 do
+  for _ = 1, 3000 do
     if condition() then return end
     os.execute("sleep 0.01")
   end
-  error("waited 10 s for " .. what, 3)
+  error("waited 30 s for " .. what, 3)
+end
+
+--- Whether the process runs; one that has ended and that nobody has waited for does not.
+function Clusters:runs()
+  local stat = readAll(("/proc/%s/stat"):format(self.pid))
+  return stat ~= nil and not stat:find("%) Z ")
+end
+
+local function launch(self)
+  local program = os.getenv("MOONPOOL") or "/proc/$PPID/exe"
+  -- exec resolves /proc/$PPID/exe before the shell between us and the program is gone.
+  self.pid = run(("program=$(readlink %s || echo %s); \"$program\" sim %s >%s 2>&1 & echo $!"):format(
+    program, program, table.concat(self.arguments, " "), self.log)):match("%d+")
+  waitUntil(function() return readAll(self.kubeconfig) or not self:runs() end, "moonpool sim")
+  return readAll(self.kubeconfig) ~= nil
 end
 
 --- Starts the program under test (this very one, unless MOONPOOL names another) as `moonpool sim`.
 ---@param options { clusters: integer?, pods: integer?, nodes: integer?, namespaces: integer?, seed: integer?, name: string? }?
 function sim.start(options)
   local base = os.tmpname()
-  local self = setmetatable({ kubeconfig = base .. ".kubeconfig", log = base }, Clusters)
-  local arguments = { "--kubeconfig " .. self.kubeconfig }
-  for name, value in pairs(options or {}) do arguments[#arguments + 1] = ("--%s %s"):format(name, value) end
-  local program = os.getenv("MOONPOOL") or "/proc/$PPID/exe"
-  -- exec resolves /proc/$PPID/exe before the shell between us and the program is gone.
-  self.pid = run(("program=$(readlink %s || echo %s); \"$program\" sim %s >%s 2>&1 & echo $!"):format(
-    program, program, table.concat(arguments, " "), self.log)):match("%d+")
-  waitUntil(function()
-    return exists(self.kubeconfig) or not exists("/proc/" .. self.pid .. "/stat")
-  end, "moonpool sim")
-  if not exists(self.kubeconfig) then error("moonpool sim did not start: " .. run("cat " .. self.log), 2) end
+  local self = setmetatable({ kubeconfig = base .. ".kubeconfig", credentials = base .. ".credentials", log = base }, Clusters)
+  self.arguments = { "--kubeconfig " .. self.kubeconfig, "--credentials " .. self.credentials }
+  for name, value in pairs(options or {}) do self.arguments[#self.arguments + 1] = ("--%s %s"):format(name, value) end
+  -- Ports that are known beforehand, so that a restart gets the same. They follow one another, and one may be taken: try others.
+  local port = #self.arguments + 1
+  for attempt = 1, 10 do
+    self.arguments[port] = "--port " .. run("scripts/dev/free-ports 1"):match("%d+")
+    if launch(self) then break end
+    if attempt == 10 then error("moonpool sim did not start: " .. readAll(self.log), 2) end
+  end
   self.clusters = {}
-  local text = run("cat " .. self.kubeconfig)
+  local text = readAll(self.kubeconfig)
   for name, server in text:gmatch("%- name: (%S+)\n  cluster:\n    server: (%S+)") do
     local token = text:match("%- name: " .. name:gsub("%-", "%%-") .. "%-token\n  user:\n    token: (%S+)")
     self.clusters[#self.clusters + 1] = { name = name, server = server, token = token }
@@ -83,14 +99,25 @@ function Clusters:resetStats(cluster) return self:control(cluster, "DELETE", "st
 --- Sends a signal: KILL, STOP, CONT.
 function Clusters:signal(name) os.execute(("kill -%s %s 2>/dev/null"):format(name, self.pid)) end
 
+--- kill -9.
+function Clusters:kill()
+  self:signal("KILL")
+  waitUntil(function() return not self:runs() end, "moonpool sim to end")
+end
+
+--- Starts them again after kill.
+function Clusters:restart()
+  os.remove(self.kubeconfig)
+  assert(launch(self), readAll(self.log))
+end
+
 function Clusters:stop()
   if self.stopped then return end
   self.stopped = true
   self:signal("CONT")
   self:signal("INT")
-  waitUntil(function() return not exists(self.kubeconfig) or not exists("/proc/" .. self.pid .. "/stat") end, "moonpool sim to end")
-  os.remove(self.kubeconfig)
-  os.remove(self.log)
+  waitUntil(function() return not self:runs() end, "moonpool sim to end")
+  for _, path in ipairs { self.kubeconfig, self.credentials, self.log } do os.remove(path) end
 end
 
 return sim

@@ -13,11 +13,12 @@ local kubeconfig = require("moonpool.sim.kubeconfig")
 
 local sim = {}
 
-local DEFAULTS = { clusters = 3, pods = 50, nodes = 3, namespaces = 4, seed = 1, port = 0, name = "sim" }
+local DEFAULTS = { clusters = 3, pods = 50, nodes = 3, namespaces = 4, seed = 1, port = 0, name = "sim", credentials = "" }
 
 ---@class moonpool.sim.Group
 ---@field clusters moonpool.sim.Cluster[]
 ---@field byName table<string, moonpool.sim.Cluster>
+---@field credentials table<string, table> by cluster
 local Group = {}
 Group.__index = Group
 
@@ -29,25 +30,46 @@ function sim.randomHex(bytes)
   return (file:read(bytes):gsub(".", function(char) return ("%02x"):format(char:byte()) end))
 end
 
-local function startOne(group, name, options, index)
-  local authority = core.pki.authority(name .. "-ca")
-  local names = { commonName = "kube-apiserver", usage = "server",
+local function serverNames(name)
+  return { commonName = "kube-apiserver", usage = "server",
     altNames = { "127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", name } }
+end
+
+--- Everything by which a cluster and its users prove who they are.
+local function makeCredentials(name)
+  local authority = core.pki.authority(name .. "-ca")
+  return {
+    authority = authority:certificate(),
+    server = { authority:issue(serverNames(name)) },
+    admin = { authority:issue({ commonName = name .. "-admin", organizations = { "system:masters" }, usage = "client" }) },
+    adminToken = sim.randomHex(16),
+    plainToken = sim.randomHex(16),
+  }
+end
+
+--- Those that the file keeps, and new ones for clusters that it does not know.
+local function loadCredentials(path)
+  local file <close> = io.open(path, "rb")
+  if not file then return {} end
+  local kept, err = core.json.decode(file:read("a"))
+  if type(kept) ~= "table" then
+    error(("moonpool.sim: option credentials: %s is not a file that was written for this: %s"):format(path,
+      err and err.message or "expected a JSON object"), 4)
+  end
+  return kept
+end
+
+local function startOne(group, name, options, index)
   local one = cluster.new({ name = name, seed = options.seed * 1000 + index, pods = options.pods, nodes = options.nodes,
     namespaces = options.namespaces })
-  local adminToken, plainToken = sim.randomHex(16), sim.randomHex(16)
-  one.authority = authority
-  one.users = {
-    admin = { authority:issue({ commonName = name .. "-admin", organizations = { "system:masters" }, usage = "client" }) },
-    adminToken = adminToken,
-    plainToken = plainToken,
-  }
+  local credentials = group.credentials[name] or makeCredentials(name)
+  group.credentials[name], one.credentials = credentials, credentials
   server.start(one, {
-    port = options.port > 0 and options.port + index - 1 or 0, group = group, authority = authority:certificate(),
-    certificate = { authority:issue(names) }, badCertificate = function() return { group:strangersAuthority():issue(names) } end,
+    port = options.port > 0 and options.port + index - 1 or 0, group = group, authority = credentials.authority,
+    certificate = credentials.server, badCertificate = function() return { group:strangersAuthority():issue(serverNames(name)) } end,
     tokens = {
-      [adminToken] = { name = name .. "-token-admin", groups = { "system:masters" } },
-      [plainToken] = { name = name .. "-nobody", groups = { "nobodies" } },
+      [credentials.adminToken] = { name = name .. "-token-admin", groups = { "system:masters" } },
+      [credentials.plainToken] = { name = name .. "-nobody", groups = { "nobodies" } },
     },
   })
   return one
@@ -79,12 +101,15 @@ end
 ---@field seed integer? the same seed gives the same clusters; default 1
 ---@field port integer? of the first cluster, the others follow; default 0: any free ones
 ---@field name string? contexts are NAME-1, NAME-2, ...; default "sim"
+---@field credentials string? a file that keeps certificates and tokens: clusters started with it again are the same to their
+--- clients, who may know them from a kubeconfig of before; default: new ones each time
 
 ---@param given moonpool.sim.Options?
 ---@return moonpool.sim.Group
 function sim.start(given)
   local options = checkOptions(given)
-  local group = setmetatable({ clusters = {}, byName = {} }, Group)
+  local keeps = options.credentials ~= ""
+  local group = setmetatable({ clusters = {}, byName = {}, credentials = keeps and loadCredentials(options.credentials) or {} }, Group)
   for index = 1, options.clusters do
     local name = ("%s-%d"):format(options.name, index)
     local ok, one = pcall(startOne, group, name, options, index)
@@ -94,6 +119,12 @@ function sim.start(given)
     end
     group.clusters[index] = one
     group.byName[name] = one
+  end
+  local ok, problem = true, nil
+  if keeps then ok, problem = core.writePrivateFile(options.credentials, assert(core.json.encode(group.credentials))) end
+  if not ok then
+    group:stop()
+    error("moonpool.sim: option credentials: " .. problem, 2)
   end
   return group
 end

@@ -12,14 +12,14 @@ function kubeconfig.text(clusters)
   if #clusters == 0 then lines[3] = "clusters: []" end
   for _, one in ipairs(clusters) do
     add("- name: %s\n  cluster:\n    server: %s\n    certificate-authority-data: %s", one.name, one.url,
-      core.base64(one.authority:certificate()))
+      core.base64(one.credentials.authority))
   end
   add("users:%s", #clusters == 0 and " []" or "")
   for _, one in ipairs(clusters) do
     add("- name: %s-admin\n  user:\n    client-certificate-data: %s\n    client-key-data: %s", one.name,
-      core.base64(one.users.admin[1]), core.base64(one.users.admin[2]))
-    add("- name: %s-token\n  user:\n    token: %s", one.name, one.users.adminToken)
-    add("- name: %s-nobody\n  user:\n    token: %s", one.name, one.users.plainToken)
+      core.base64(one.credentials.admin[1]), core.base64(one.credentials.admin[2]))
+    add("- name: %s-token\n  user:\n    token: %s", one.name, one.credentials.adminToken)
+    add("- name: %s-nobody\n  user:\n    token: %s", one.name, one.credentials.plainToken)
   end
   add("contexts:%s", #clusters == 0 and " []" or "")
   for _, one in ipairs(clusters) do

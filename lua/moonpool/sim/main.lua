@@ -34,6 +34,8 @@ local function options(arguments)
   parser:option("--port", "First port; the others follow. 0: any free ones.", 0, integer)
   parser:option("--name", "Contexts are called NAME-1, NAME-2, ...", "sim")
   parser:option("--kubeconfig", "Where to write the kubeconfig. It is removed at the end.")
+  parser:option("--credentials", "Keep certificates and tokens in this file: with it, and the same --port, clusters that are "
+    .. "started again are the same ones to their clients.", "")
   parser:option("--fault", "A fault from the start, as CLUSTER:TYPE[,field=value...]; for example sim-2:latency,ms=200."):count("*")
     :convert(fault)
   return parser:parse(arguments)
@@ -50,7 +52,7 @@ return function(...)
   local given = options({ ... })
   core.http.raiseDescriptorLimit()
   local group = sim.start({ clusters = given.clusters, pods = given.pods, nodes = given.nodes, namespaces = given.namespaces,
-    seed = given.seed, port = given.port, name = given.name })
+    seed = given.seed, port = given.port, name = given.name, credentials = given.credentials })
   for _, entry in ipairs(given.fault) do
     local cluster = group.byName[entry.cluster]
     if not cluster then
