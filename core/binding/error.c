@@ -62,6 +62,19 @@ int moon_push_error(lua_State *L, moon_error *err) {
   return 2;
 }
 
+/* True where the message says of itself which cluster it is about. The name alone says nothing: users, and words, may
+ * be called the same. */
+static bool names_cluster(const char *message, const char *cluster) {
+  static const char *const leads[] = {"pool ", "cluster \"", "context \""};
+  for (const char *found = strstr(message, cluster); found; found = strstr(found + 1, cluster)) {
+    for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
+      size_t len = strlen(leads[i]);
+      if ((size_t)(found - message) >= len && !strncmp(found - len, leads[i], len)) return true;
+    }
+  }
+  return false;
+}
+
 /* "production: pods "x" not found (notFound, HTTP 404, 2 attempts)", in one line. */
 static int error_tostring(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -76,7 +89,7 @@ static int error_tostring(lua_State *L) {
   const char *kind = luaL_tolstring(L, 4, NULL);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
-  if (cluster && !strstr(message, cluster)) {
+  if (cluster && *cluster && !names_cluster(message, cluster)) {
     luaL_addstring(&b, cluster);
     luaL_addstring(&b, ": ");
   }

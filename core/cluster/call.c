@@ -143,11 +143,24 @@ static bool exchange_data(moon_exchange *exchange, const char *bytes, size_t len
   return true;
 }
 
+/* "Unauthorized" alone helps nobody: says what was sent on whose behalf. */
 static void explain_refusal(moon_error *err, const moon_dialer *dialer) {
   if (err->http_status != 401 && err->http_status != 403) return;
-  if (!moon_dialer_withholds_credentials(dialer)) return;
-  char *message =
-      moon_sprintf("%s; the user's credentials were not sent, because the server is plain http", err->message);
+  const moon_target *target = moon_dialer_target(dialer);
+  char *message = NULL;
+  if (target->credentials_withheld) {
+    message = moon_sprintf("%s; the user's credentials were not sent, because the server is plain http", err->message);
+  } else if (err->http_status == 401 && !target->user) {
+    message =
+        moon_sprintf("%s; context \"%s\" names no user, so no credentials were sent", err->message, target->context);
+  } else if (err->http_status == 401 && !moon_dialer_has_credentials(dialer)) {
+    message = moon_sprintf("%s; user \"%s\" has no credentials in the kubeconfig", err->message, target->user);
+  } else if (err->http_status == 401) {
+    message =
+        moon_sprintf("%s; the server does not accept the credentials of user \"%s\" (expired, or of another cluster?)",
+                     err->message, target->user);
+  }
+  if (!message) return;
   free(err->message);
   err->message = message;
 }

@@ -358,8 +358,13 @@ const char *moon_dialer_endpoint(const moon_dialer *dialer) {
   return dialer->endpoint;
 }
 
-bool moon_dialer_withholds_credentials(const moon_dialer *dialer) {
-  return dialer->target->credentials_withheld;
+const moon_target *moon_dialer_target(const moon_dialer *dialer) {
+  return dialer->target;
+}
+
+bool moon_dialer_has_credentials(const moon_dialer *dialer) {
+  const moon_target *target = dialer->target;
+  return target->token || target->username || dialer->certificate;
 }
 
 const char *moon_dialer_base_url(const moon_dialer *dialer) {

@@ -24,8 +24,8 @@ void moon_dialer_release(moon_dialer *dialer);
 
 const char *moon_dialer_cluster(const moon_dialer *dialer);
 const char *moon_dialer_endpoint(const moon_dialer *dialer); /* "https://host:port", for messages */
-/* The user's credentials are not sent, because the server is plain http: the reason behind a 401 or 403. */
-bool moon_dialer_withholds_credentials(const moon_dialer *dialer);
+const moon_target *moon_dialer_target(const moon_dialer *dialer);
+bool moon_dialer_has_credentials(const moon_dialer *dialer); /* something that says who asks is sent */
 const char *moon_dialer_base_url(const moon_dialer *dialer); /* what request paths are put behind */
 struct curl_slist *moon_dialer_headers(const moon_dialer *dialer);
 bool moon_dialer_may_compress(const moon_dialer *dialer);

@@ -44,7 +44,8 @@
  *     on.
  *   - An idle connection is checked after health_check_interval_ms (+/- 10 %) without use or check. The first
  *     failure makes it UNHEALTHY; health_check_retries further checks follow, 1 s (+/- 10 %) apart; then it is
- *     removed. A check that succeeds puts it back in its place among the idle ones.
+ *     removed. One that is lost while it is checked is removed as unhealthy at once. A check that succeeds puts it back
+ *     in its place among the idle ones.
  *   - A connection's lifetime (+/- 10 %) is looked at when it is handed out, released, and while idle. Shared ones that
  *     outlive it take no new streams; in a full pool that happens to one at a time, so that long watches cannot close
  *     it to everybody else.

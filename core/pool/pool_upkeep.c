@@ -262,7 +262,10 @@ void moon_conn_lost(moon_conn *conn) {
   moon_pool *pool = conn->pool;
   struct work work;
   pool_lock(pool, &work);
-  if (conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING) conn_remove(conn, MOON_REMOVED_ERROR);
+  /* A check without an answer ends an HTTP/1.1 connection, which has only one stream: then there is nothing to retry on.
+   */
+  moon_remove_reason reason = conn->check_running ? MOON_REMOVED_UNHEALTHY : MOON_REMOVED_ERROR;
+  if (conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING) conn_remove(conn, reason);
   serve_waiters(pool);
   pool_unlock(pool);
 }

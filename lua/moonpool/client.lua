@@ -90,12 +90,12 @@ function methods:info() return state[self].open.handle:info() end
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function methods:on(event, handler) return state[self].open.emitter:on(event, handler) end
+function methods:on(event, handler) return state[self].open:on(event, handler) end
 
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function methods:once(event, handler) return state[self].open.emitter:once(event, handler) end
+function methods:once(event, handler) return state[self].open:once(event, handler) end
 
 ---@param subscription moonpool.Subscription
 ---@return boolean

@@ -73,6 +73,18 @@ function OpenPool:checkUsable()
   if self.handle:isDisposed() then check.misuse("%s was disposed", self.label) end
 end
 
+---@return moonpool.Subscription
+function OpenPool:on(event, handler)
+  self:checkUsable()
+  return self.emitter:on(event, handler)
+end
+
+---@return moonpool.Subscription
+function OpenPool:once(event, handler)
+  self:checkUsable()
+  return self.emitter:once(event, handler)
+end
+
 --- Leases a connection. Waits up to acquireTimeout.
 ---@return moonpool.Connection?, moonpool.Error?
 function OpenPool:acquire()
@@ -153,13 +165,13 @@ function ConnectionPool:getStats() return self.open.handle:getStats() end
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function ConnectionPool:on(event, handler) return self.open.emitter:on(event, handler) end
+function ConnectionPool:on(event, handler) return self.open:on(event, handler) end
 
 --- The same for the next such event only.
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function ConnectionPool:once(event, handler) return self.open.emitter:once(event, handler) end
+function ConnectionPool:once(event, handler) return self.open:once(event, handler) end
 
 ---@param subscription moonpool.Subscription
 ---@return boolean

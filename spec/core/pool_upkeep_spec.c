@@ -172,7 +172,7 @@ static void a_transport_that_dies_under_its_check_goes_at_once(void **state) {
   moon_conn_lost(check.conn);
   fake_net_answer(&fix.fake, &check); /* an answer that comes too late */
   fake_net_run(&fix.fake);
-  expect_told(&fix, "Removed 1 error, Created 2");
+  expect_told(&fix, "Removed 1 unhealthy, Created 2");
   fixture_end(&fix);
 }
 
