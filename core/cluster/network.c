@@ -38,6 +38,8 @@ typedef struct wire {
   moon_exchange check;
   moon_response check_response;
   bool asks_version; /* /livez is not there: an old server, or a proxy that hides it */
+  bool checking;
+  bool lost; /* while checking: told when the check is done */
   bool closing;
 } wire;
 
@@ -59,8 +61,13 @@ static void on_drain(void *owner) {
   moon_conn_drain(((wire *)owner)->conn);
 }
 
+/* A check without an answer ends an HTTP/1.1 connection: that it was the check is told first. */
 static void on_lost(void *owner) {
-  moon_conn_lost(((wire *)owner)->conn);
+  wire *w = owner;
+  if (w->checking)
+    w->lost = true;
+  else
+    moon_conn_lost(w->conn);
 }
 
 static const moon_transport_events transport_events = {on_established, on_failed, on_limited, on_drain, on_lost};
@@ -78,11 +85,12 @@ static void check_done(moon_exchange *exchange, moon_error *err) {
   wire *w = MOON_ENTRY(exchange, wire, check);
   int status = w->check_response.status;
   moon_response_clear(&w->check_response);
+  w->checking = false;
   if (w->closing) {
     moon_error_free(err);
     return;
   }
-  if (!err && status == 404 && !w->asks_version) {
+  if (!err && status == 404 && !w->asks_version && !w->lost) {
     w->asks_version = true;
     run_check(w);
     return;
@@ -92,11 +100,13 @@ static void check_done(moon_exchange *exchange, moon_error *err) {
                          status);
   }
   moon_conn_checked(w->conn, err);
+  if (w->lost) moon_conn_lost(w->conn);
 }
 
 static const moon_exchange_handler check_handler = {.done = check_done};
 
 static void run_check(wire *w) {
+  w->checking = true;
   w->check = (moon_exchange){
       .handler = &check_handler,
       .request = w->asks_version ? &version : &livez,

@@ -262,10 +262,12 @@ void moon_conn_lost(moon_conn *conn) {
   moon_pool *pool = conn->pool;
   struct work work;
   pool_lock(pool, &work);
-  /* A check without an answer ends an HTTP/1.1 connection, which has only one stream: then there is nothing to retry on.
+  /* A check without an answer ends an HTTP/1.1 connection, which has only one stream: then there is nothing to retry
+   * on.
    */
-  moon_remove_reason reason = conn->check_running ? MOON_REMOVED_UNHEALTHY : MOON_REMOVED_ERROR;
-  if (conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING) conn_remove(conn, reason);
+  bool failed_check = conn->state == CONN_CHECKING || conn->state == CONN_UNHEALTHY;
+  if (conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING)
+    conn_remove(conn, failed_check ? MOON_REMOVED_UNHEALTHY : MOON_REMOVED_ERROR);
   serve_waiters(pool);
   pool_unlock(pool);
 }
