@@ -211,8 +211,8 @@ describe("a simulated cluster", function()
     it("and refuses the one without rights as a real server does", function()
       local err = failing(api:get("/api/v1/pods", { context = "sim-1-nobody" }))
       assert.are.equal(403, err.status)
-      assert.truthy(err.message:find('pods is forbidden: User "sim-1-nobody" cannot list resource "pods" in API group "" at the cluster scope',
-        1, true))
+      assert.truthy(err.message:find('pods is forbidden: User "sim-1-nobody" cannot list resource "pods" in API group "" at the cluster '
+        .. "scope", 1, true))
       assert(api:get("/apis", { context = "sim-1-nobody" }))
       assert.are.equal("ok", api:get("/readyz", { context = "sim-1-nobody", raw = true }))
     end)

@@ -9,7 +9,8 @@ local function json(document, steps) return encode(patch.json(decode(document), 
 
 describe("a JSON patch", function()
   it("adds, replaces and removes members and elements", function()
-    assert.are.equal('{"a":[1,2,3],"b":1}', json('{"a":[1,3]}', '[{"op":"add","path":"/a/1","value":2},{"op":"add","path":"/b","value":1}]'))
+    assert.are.equal('{"a":[1,2,3],"b":1}',
+      json('{"a":[1,3]}', '[{"op":"add","path":"/a/1","value":2},{"op":"add","path":"/b","value":1}]'))
     assert.are.equal('{"a":[1,9]}', json('{"a":[1]}', '[{"op":"add","path":"/a/-","value":9}]'))
     assert.are.equal('{"a":[]}', json('{"a":[1]}', '[{"op":"remove","path":"/a/0"}]'))
     assert.are.equal('{"a":{"b/c~":2}}', json('{"a":{"b/c~":1}}', '[{"op":"replace","path":"/a/b~1c~0","value":2}]'))
@@ -22,7 +23,8 @@ describe("a JSON patch", function()
   end)
 
   it("is refused as a whole when a test fails or a place is missing", function()
-    for _, steps in ipairs({ '[{"op":"test","path":"/a","value":2}]', '[{"op":"remove","path":"/b"}]', '[{"op":"add","path":"/b/c","value":1}]',
+    for _, steps in ipairs({ '[{"op":"test","path":"/a","value":2}]', '[{"op":"remove","path":"/b"}]',
+      '[{"op":"add","path":"/b/c","value":1}]',
       '[{"op":"frob","path":"/a"}]', '[{"op":"remove","path":"/a/0"}]', '[{"op":"replace","path":"a","value":1}]' }) do
       local ok, failure = pcall(json, '{"a":1}', steps)
       assert.is_false(ok)

@@ -42,11 +42,14 @@ end
 
 local function launch(self)
   local program = os.getenv("MOONPOOL") or "/proc/$PPID/exe"
-  -- exec resolves /proc/$PPID/exe before the shell between us and the program is gone.
-  self.pid = run(("program=$(readlink %s || echo %s); \"$program\" sim %s >%s 2>&1 & echo $!"):format(
-    program, program, table.concat(self.arguments, " "), self.log)):match("%d+")
+  -- The shell stays as its parent, so that closing the pipe waits for both, and no dead process is left to somebody else.
+  self.pipe = assert(io.popen(("program=$(readlink %s || echo %s); \"$program\" sim %s >%s 2>&1 & echo $!; wait"):format(
+    program, program, table.concat(self.arguments, " "), self.log)))
+  self.pid = self.pipe:read("l")
   waitUntil(function() return readAll(self.kubeconfig) or not self:runs() end, "moonpool sim")
-  return readAll(self.kubeconfig) ~= nil
+  if readAll(self.kubeconfig) then return true end
+  self.pipe:close()
+  return false
 end
 
 --- Starts the program under test (this very one, unless MOONPOOL names another) as `moonpool sim`.
@@ -102,7 +105,7 @@ function Clusters:signal(name) os.execute(("kill -%s %s 2>/dev/null"):format(nam
 --- kill -9.
 function Clusters:kill()
   self:signal("KILL")
-  waitUntil(function() return not self:runs() end, "moonpool sim to end")
+  self.pipe:close()
 end
 
 --- Starts them again after kill.
@@ -116,7 +119,7 @@ function Clusters:stop()
   self.stopped = true
   self:signal("CONT")
   self:signal("INT")
-  waitUntil(function() return not self:runs() end, "moonpool sim to end")
+  if io.type(self.pipe) == "file" then self.pipe:close() end
   for _, path in ipairs { self.kubeconfig, self.credentials, self.log } do os.remove(path) end
 end
 
