@@ -11,9 +11,16 @@ end
 local client = assert(moonpool.KubernetesClient())
 local pods = assert(moonpool.json.decode(readFile(assert(arg[1], "usage: load.lua FILE")))).items
 
---- What a create call answered; that the object is there already is fine.
-local function created(object, err)
-  if not object and err.reason ~= "AlreadyExists" then error(err) end
+--- Calls `create` until the object is there. "Try again", or "no such service account", is what the server says of
+--- pods until it has seen what the controller manager makes for their namespace.
+local function ensure(create, ...)
+  for _ = 1, 300 do
+    local object, err = create(...)
+    if object or err.reason == "AlreadyExists" then return end
+    if err.reason ~= "ServerTimeout" and err.reason ~= "Forbidden" then error(err) end
+    moonpool.sleep(100)
+  end
+  error("the server goes on to refuse " .. tostring(select(-1, ...).metadata.name))
 end
 
 local function forEach(list, fn)
@@ -36,24 +43,14 @@ end
 local nodes = distinct(function(pod) return pod.spec.nodeName end)
 local namespaces = distinct(function(pod) return pod.metadata.namespace end)
 
-for _, name in ipairs(nodes) do created(client.core.createNode { metadata = { name = name } }) end
-for _, name in ipairs(namespaces) do created(client.core.createNamespace { metadata = { name = name } }) end
-for _, name in ipairs(namespaces) do
-  -- pods are refused until the controller manager has made the namespace's service account
-  local tries = 0
-  while not client.core.readNamespacedServiceAccount("default", name) do
-    tries = tries + 1
-    assert(tries < 300, "no service account in namespace " .. name)
-    moonpool.sleep(100)
-  end
-end
-
+for _, name in ipairs(nodes) do ensure(client.core.createNode, { metadata = { name = name } }) end
+for _, name in ipairs(namespaces) do ensure(client.core.createNamespace, { metadata = { name = name } }) end
 forEach(pods, function(pod)
   local meta, spec = pod.metadata, pod.spec
   -- an owner that does not exist would have the pod collected; the rest is the server's to set
   meta.ownerReferences, meta.managedFields, meta.uid, meta.resourceVersion, meta.creationTimestamp = nil, nil, nil, nil, nil
   spec.serviceAccountName, spec.serviceAccount, spec.priority, spec.preemptionPolicy = nil, nil, nil, nil
-  created(client.core.createNamespacedPod(meta.namespace, pod))
+  ensure(client.core.createNamespacedPod, meta.namespace, pod)
   assert(client.core.patchNamespacedPodStatus(meta.name, meta.namespace, { status = pod.status }))
   return true
 end)
