@@ -72,8 +72,6 @@ static moon_error *load_ca(moon_dialer *dialer) {
   }
   BIO *bio = open_pem(&target->ca);
   dialer->store = X509_STORE_new();
-  /* As for kubectl, whatever the kubeconfig names is trusted: an intermediate authority without its root too. */
-  X509_STORE_set_flags(dialer->store, X509_V_FLAG_PARTIAL_CHAIN);
   int count = 0;
   const char *broken = NULL; /* what is wrong with the first one that cannot be read */
   for (bool more = true; more;) {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "support/http2_proxy.h"
 
@@ -216,6 +217,33 @@ static void a_paused_request_does_not_hold_up_the_others(void **state) {
   line_close(&l);
 }
 
+static void nothing(void *unused) {}
+
+/* As one whose host was stopped: its kernel still acknowledges what nobody answers. */
+static void takes_a_connection_that_is_silent_for_long_out_of_use(void **state) {
+  line l;
+  line_open(&l, reactor, dialer);
+  expect_in_good_health(&l);
+  moon_clock_set_ms(moon_clock_now_ms());
+  attempt *short_one = attempt_new(&l, "GET", "/hang"), *long_one = attempt_new(&l, "GET", "/hang");
+  short_one->request.first_byte_timeout_ms = 2000;
+  long_one->request.first_byte_timeout_ms = 3100;
+  attempt_start(short_one);
+  attempt_start(long_one);
+  moon_clock_advance_ms(2100);
+  on_reactor(reactor, nothing, NULL);
+  attempt_wait(short_one);
+  assert_int_equal(count_of(&l.losses), 0); /* too soon to tell */
+  moon_clock_advance_ms(1100);
+  on_reactor(reactor, nothing, NULL);
+  attempt_wait(long_one);
+  assert_int_equal(count_of(&l.losses), 1);
+  moon_clock_run();
+  attempt_free(short_one);
+  attempt_free(long_one);
+  line_close(&l);
+}
+
 static void drains_after_goaway_and_finishes_what_runs(void **state) {
   line l;
   line_open(&l, reactor, dialer);
@@ -307,6 +335,7 @@ int main(void) {
       BEHIND_A_PROXY(a_request_that_is_ended_early_costs_its_stream_only),
       BEHIND_A_PROXY(a_server_that_breaks_off_one_answer_keeps_the_connection),
       BEHIND_A_PROXY(a_paused_request_does_not_hold_up_the_others),
+      BEHIND_A_PROXY(takes_a_connection_that_is_silent_for_long_out_of_use),
       BEHIND_A_PROXY(drains_after_goaway_and_finishes_what_runs),
       BEHIND_A_PROXY(notices_goaway_on_an_idle_connection),
       BEHIND_A_PROXY(every_request_ends_once_when_the_server_is_killed),
