@@ -16,10 +16,13 @@
 enum {
   BATCH = 32 << 10, /* bytes worth waking the Lua thread for before the end */
   DEFAULT_TIMEOUT_MS = 60000,
-  EXCERPT = 600, /* bytes of an answer that are kept for an error to show */
+  SPARE_READERS = 16,
+  SPARE_AFTER = 256 << 10, /* a reader that read more is not kept: it may hold much memory */
+  EXCERPT = 600,           /* bytes of an answer that are kept for an error to show */
 };
 
-static const char op_key; /* registry: metatable */
+static const char op_key;      /* registry: metatable */
+static const char readers_key; /* registry: a list of readers that wait for the next call */
 
 typedef enum body_form { UNKNOWN, JSON, TEXT } body_form;
 
@@ -33,6 +36,7 @@ typedef struct call_op {
   bool raw;
   body_form form;
   moon_json_reader *reader;
+  size_t received;
   moon_buffer text; /* TEXT: the body; JSON: how it begins */
   char *failed;     /* the reader raised */
 } call_op;
@@ -51,6 +55,34 @@ static int op_close(lua_State *L) {
   return 0;
 }
 
+/* Pushes a reader: a spare one, or a new one. */
+static moon_json_reader *push_reader(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &readers_key);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+  if (count == 0) {
+    lua_pop(L, 1);
+    return moon_json_reader_push(L);
+  }
+  lua_rawgeti(L, -1, count);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, count);
+  lua_remove(L, -2);
+  return lua_touserdata(L, -1);
+}
+
+/* The call is over: its reader may serve the next one. */
+static void keep_reader(lua_State *L, call_op *op) {
+  if (op->received > SPARE_AFTER || op->failed) return;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &readers_key);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+  if (count < SPARE_READERS) {
+    moon_json_reader_reset(L, op->reader);
+    lua_getiuservalue(L, 3, 1);
+    lua_rawseti(L, -2, count + 1);
+  }
+  lua_pop(L, 1);
+}
+
 static bool is_json(const char *content_type) {
   if (!content_type) return false;
   size_t len = strlen(content_type);
@@ -67,6 +99,7 @@ static int take_bytes(lua_State *L) {
     op->form = UNKNOWN;
   }
   if (news->bytes.len == 0) return 0;
+  op->received += news->bytes.len;
   if (op->form == UNKNOWN) op->form = !op->raw && is_json(news->content_type) ? JSON : TEXT;
   if (op->form == TEXT) {
     moon_buffer_add(&op->text, news->bytes.data, news->bytes.len);
@@ -131,6 +164,7 @@ static int finished(lua_State *L, int status, lua_KContext ctx) {
   moon_error *err = news->err;
   news->err = NULL;
   if (!err) err = push_body(L, op);
+  keep_reader(L, op);
   if (err) return moon_push_error(L, err);
   lua_pushinteger(L, news->status);
   moon_headers_push(L, &news->headers);
@@ -149,7 +183,7 @@ int moon_call_from_lua(lua_State *L, moon_cluster *cluster) {
   lua_getfield(L, 2, "raw");
   op->raw = lua_toboolean(L, -1);
   lua_pop(L, 1);
-  op->reader = moon_json_reader_push(L);
+  op->reader = push_reader(L);
   lua_setiuservalue(L, 3, 1);
   moon_conn *conn = NULL;
   moon_lease *lease = NULL;
@@ -163,6 +197,8 @@ int moon_call_from_lua(lua_State *L, moon_cluster *cluster) {
 }
 
 void moon_call_open(lua_State *L) {
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &readers_key);
   lua_createtable(L, 0, 2);
   lua_pushcfunction(L, op_close);
   lua_setfield(L, -2, "__close");
