@@ -237,9 +237,16 @@ static void nudge_due(moon_timer *timer) {
 
 /* --- what became of it --- */
 
-static void tell_established(moon_transport *t, bool http2) {
+static void tell_established(moon_transport *t) {
   t->established = true;
-  t->events->established(t->owner, http2 ? INT_MAX : 1);
+  t->events->established(t->owner, 1);
+}
+
+/* A request beyond the server's limit would be reset, and libcurl tells that in the same way as a connection that died
+ * under the request: a write could not be sent again. So there is one request at a time until the limit is known. */
+static void tell_answered(moon_transport *t) {
+  t->answered = true;
+  if (!t->limited) t->events->limited(t->owner, INT_MAX);
 }
 
 static void tell_lost(moon_transport *t) {
@@ -298,7 +305,8 @@ void moon_transport_settle(moon_transport *t) {
     if (ends_connection(exchange)) t->gone = t->broken = true;
     refused = refused || exchange->refused;
   }
-  if (t->sealed && t->http2 && !t->established) tell_established(t, true);
+  if (t->sealed && t->http2 && !t->established) tell_established(t);
+  if (t->http2 && t->heard_ms && !t->answered && !t->gone) tell_answered(t);
   if (refused && !t->gone) tell_refusal(t);
   if (t->gone && t->established) {
     if (t->broken)
@@ -350,7 +358,7 @@ static void hello_done(moon_exchange *exchange, moon_error *err) {
     t->lost = true;
     t->events->failed(t->owner, err);
   } else {
-    tell_established(t, false);
+    tell_established(t);
   }
 }
 

@@ -6,7 +6,8 @@
  * drains.
  *
  * Everything here runs on the transport's reactor thread, except moon_transport_new. Events are never called from
- * inside libcurl. Order: (established | failed) first; later limited, drain and lost at most once each. After
+ * inside libcurl. Order: (established | failed) first; later limited (with HTTP/2: once its settings are
+ * known, and once more where a request is refused), drain and lost at most once each. After
  * moon_transport_close no event comes. */
 #ifndef MOON_NET_TRANSPORT_H
 #define MOON_NET_TRANSPORT_H
@@ -18,11 +19,12 @@
 typedef struct moon_transport moon_transport;
 
 typedef struct moon_transport_events {
-  void (*established)(void *owner, int max_streams); /* 1 on HTTP/1.1; INT_MAX where HTTP/2 leaves it to the pool */
-  void (*failed)(void *owner, moon_error *err);      /* not established; err is the callee's */
-  void (*limited)(void *owner, int max_streams);     /* the server allows no more than these at once */
-  void (*drain)(void *owner);                        /* takes no more requests; those that run go on */
-  void (*lost)(void *owner);                         /* dead; told before the requests on it end with their errors */
+  void (*established)(void *owner,
+                      int max_streams);          /* 1: HTTP/1.1, or HTTP/2 and the server's settings are not known */
+  void (*failed)(void *owner, moon_error *err);  /* not established; err is the callee's */
+  void (*limited)(void *owner, int max_streams); /* so many at once; INT_MAX where HTTP/2 leaves it to the pool */
+  void (*drain)(void *owner);                    /* takes no more requests; those that run go on */
+  void (*lost)(void *owner);                     /* dead; told before the requests on it end with their errors */
 } moon_transport_events;
 
 /* Keeps references of reactor and dialer. */

@@ -38,6 +38,7 @@ struct moon_transport {
   bool gone;                    /* libcurl closed the socket, or the other side did */
   bool broken;                  /* ... and not in good order */
   bool idle;                    /* no request runs: the socket is watched for its end only */
+  bool answered;                /* HTTP/2: something was, and the server's settings came before that: told so */
   bool limited, draining, lost; /* told so */
   bool settling;
 };

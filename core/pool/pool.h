@@ -161,11 +161,12 @@ void moon_pool_tick(moon_pool *pool);
 void moon_pool_disposed(moon_pool *pool);
 
 /* --- what the network side tells; from any thread --- */
-/* Established. `max_streams`: 1 for HTTP/1.1; the pool never uses more than its own limit. */
+/* Established. `max_streams`: 1 for HTTP/1.1, and for HTTP/2 until the server's limit is known; the pool never uses
+ * more than its own limit. */
 void moon_conn_connected(moon_conn *conn, int max_streams);
 void moon_conn_connect_failed(moon_conn *conn, moon_error *err); /* takes over err; `close` follows */
 void moon_conn_checked(moon_conn *conn, moon_error *err);        /* NULL: alive; takes over err */
-/* The server turned out to allow fewer streams on it than was thought. */
+/* The server turned out to allow more, or fewer, streams on it than was thought. */
 void moon_conn_limit(moon_conn *conn, int max_streams);
 /* No new users, please (GOAWAY, Connection: close): closes when those on it are done. Reason: lifetime. */
 void moon_conn_drain(moon_conn *conn);

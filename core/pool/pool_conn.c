@@ -77,12 +77,17 @@ moon_conn *conn_new(moon_pool *pool) {
   return conn;
 }
 
+void conn_limit(moon_conn *conn, int max_streams) {
+  const moon_pool_options *options = &conn->pool->options;
+  int most = options->single_use ? 1 : options->max_streams_per_connection;
+  conn->max_streams = max_streams < 1 ? 1 : max_streams < most ? max_streams : most;
+}
+
 void conn_established(moon_conn *conn, int max_streams) {
   moon_pool *pool = conn->pool;
   const moon_pool_options *options = &pool->options;
   int64_t now = moon_clock_now_ms();
-  int most = options->single_use ? 1 : options->max_streams_per_connection;
-  conn->max_streams = max_streams < 1 ? 1 : max_streams < most ? max_streams : most;
+  conn_limit(conn, max_streams);
   conn->created_ms = conn->idle_since_ms = conn->checked_ms = now;
   if (options->max_lifetime_ms) conn->expires_ms = now + moon_random_jitter(options->max_lifetime_ms, 10);
   conn->check_interval_ms = moon_random_jitter(options->health_check_interval_ms, 10);

@@ -151,6 +151,7 @@ void pool_want_net(moon_conn *conn, int what);
 moon_conn *conn_new(moon_pool *pool);                    /* CONNECTING; asks the network side to connect */
 void conn_set_state(moon_conn *conn, conn_state state);  /* also files it anew after `users` etc. changed */
 void conn_established(moon_conn *conn, int max_streams); /* CONNECTING -> IDLE */
+void conn_limit(moon_conn *conn, int max_streams);       /* as far as the options allow; conn_set_state must follow */
 void conn_check(moon_conn *conn);                        /* IDLE -> CHECKING, or a further try of an UNHEALTHY one */
 void conn_begin_use(moon_conn *conn, moon_use use, const char *origin, int64_t coarse_ms);
 void conn_end_use(moon_conn *conn);                           /* IN_USE -> IN_USE, IDLE or CLOSING */

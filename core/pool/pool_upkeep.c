@@ -241,8 +241,8 @@ void moon_conn_limit(moon_conn *conn, int max_streams) {
   moon_pool *pool = conn->pool;
   struct work work;
   pool_lock(pool, &work);
-  if (conn->state != CONN_CONNECTING && max_streams < conn->max_streams) {
-    conn->max_streams = max_streams > 1 ? max_streams : 1;
+  if (conn->state != CONN_CONNECTING && conn->state != CONN_CLOSING) {
+    conn_limit(conn, max_streams);
     conn_set_state(conn, conn->state);
     serve_waiters(pool);
   }
