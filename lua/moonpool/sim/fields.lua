@@ -15,6 +15,11 @@ local function encode(value) return assert(core.json.encode(value)) end
 local NOT_OWNED = { name = true, namespace = true, uid = true, resourceVersion = true, creationTimestamp = true, generation = true,
   managedFields = true, selfLink = true, deletionTimestamp = true, deletionGracePeriodSeconds = true }
 
+--- Members of the built-in kinds that are objects and still owned, and replaced, as a whole.
+local ATOMIC = { selector = true, nodeSelector = true }
+
+local function isAtomic(resource, name) return not resource.custom and ATOMIC[name] end
+
 --- The name of an element in a set, when the list is merged by key (or as a set of plain values); nil when it is owned as a whole.
 local function elementName(resource, field, element)
   local key = not resource.custom and patch.mergeKeyOf(resource, field)
@@ -53,7 +58,7 @@ function setOf(resource, object)
     local field = "f:" .. name
     if values.isArray(value) then
       set[field] = setOfList(resource, name, value)
-    elseif type(value) == "table" and next(value) ~= nil then
+    elseif type(value) == "table" and next(value) ~= nil and not isAtomic(resource, name) then
       set[field] = setOf(resource, value)
     else
       set[field] = {}
@@ -95,6 +100,7 @@ end
 
 --- What a name of a set stands for in a value.
 local function step(value, name)
+  if name == "." then return value ~= nil or nil end
   if type(value) ~= "table" then return nil end
   if name:sub(1, 2) == "f:" then return value[name:sub(3)] end
   local index = findElement(value, name)
@@ -114,8 +120,9 @@ function fields.clashes(mine, theirs, live, applied, path, found)
     local other = theirs[name]
     if other and name ~= "." then
       local now, wanted = step(live, name), step(applied, name)
+      local wantsNothing = values.isObject(wanted) and next(wanted) == nil and values.isObject(now)
       if isLeaf(below) or isLeaf(other) then
-        if not values.equal(now, wanted) then found[#found + 1] = pathOf(path, name) end
+        if not wantsNothing and not values.equal(now, wanted) then found[#found + 1] = pathOf(path, name) end
       else
         fields.clashes(below, other, now, wanted, pathOf(path, name), found)
       end
@@ -123,18 +130,18 @@ function fields.clashes(mine, theirs, live, applied, path, found)
   end
 end
 
---- A set without the fields of another, whose values `differs` says to have changed.
----@param differs fun(name: string, live: any, applied: any): boolean
-function fields.without(set, other, live, applied, differs)
+--- A set without those fields of another for which `goes(name, value in a, value in b)` is true.
+---@param goes fun(name: string, inA: any, inB: any): boolean
+function fields.without(set, other, a, b, goes)
   local result = {}
   for name, below in pairs(set) do
     local taken = other[name]
     if not taken then
       result[name] = below
     elseif isLeaf(below) or isLeaf(taken) then
-      if not differs(name, step(live, name), step(applied, name)) then result[name] = below end
+      if not goes(name, step(a, name), step(b, name)) then result[name] = below end
     else
-      local left = fields.without(below, taken, step(live, name), step(applied, name), differs)
+      local left = fields.without(below, taken, step(a, name), step(b, name), goes)
       if next(left) then result[name] = left end
     end
   end
@@ -173,7 +180,7 @@ end
 function fields.merge(resource, live, applied)
   local result = values.isObject(live) and values.copy(live) or {}
   for name, value in pairs(applied) do
-    if values.isObject(value) and next(value) ~= nil then
+    if values.isObject(value) and not isAtomic(resource, name) then
       result[name] = fields.merge(resource, result[name], value)
     elseif values.isArray(value) and elementNames(resource, name, value) and values.isArray(result[name]) then
       local list = values.copy(result[name])

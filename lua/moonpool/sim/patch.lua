@@ -146,7 +146,11 @@ local mergeKeys = {
   taints = "key",
 }
 
-local function mergeKeyOf(resource, field)
+--- The member that identifies an element of a list; "": it is a set of plain values; nil: the list is replaced as a whole.
+---@param resource moonpool.sim.Resource
+---@param field string
+---@return string?
+function patch.mergeKeyOf(resource, field)
   return resource.mergeKeys and resource.mergeKeys[field] or mergeKeys[field]
 end
 
@@ -176,7 +180,7 @@ local function mergeList(resource, field, list, change)
       return sealed(result)
     end
   end
-  local key = mergeKeyOf(resource, field)
+  local key = patch.mergeKeyOf(resource, field)
   if not key or not isArray(list) then
     return patch.withoutDirectives(change)
   end
@@ -204,7 +208,7 @@ end
 
 --- Puts the elements that `order` names into its order; others keep their places behind them.
 local function reorder(resource, field, list, order)
-  local key = mergeKeyOf(resource, field)
+  local key = patch.mergeKeyOf(resource, field)
   if not isArray(list) or not key then return list end
   local rest, result = copy(list), {}
   for _, wanted in ipairs(order) do

@@ -288,8 +288,14 @@ local function generateName(cluster, metadata)
   metadata.name = metadata.generateName:sub(1, 58) .. table.concat(suffix)
 end
 
---- Stores a new object, or says what would be stored.
-function rest.createObject(cluster, info, object, dryRun)
+--- Whose writes these are, for managedFields.
+local function managerOf(query, request)
+  if (query.fieldManager or "") ~= "" then return query.fieldManager end
+  return (request.header("User-Agent") or ""):match("^[^/%s]+") or "unknown"
+end
+
+--- Stores a new object, or says what would be stored. `manager` is nil when the object says already who owns its fields.
+function rest.createObject(cluster, info, object, dryRun, manager)
   local resource, metadata = info.resource, object.metadata
   checkNamespace(cluster, info, object)
   generateName(cluster, metadata)
@@ -303,6 +309,7 @@ function rest.createObject(cluster, info, object, dryRun)
   if resource.subresources.status and resource.kind ~= "Node" then object.status = nil end
   defaults.apply(resource, object)
   validation.check(resource, object)
+  if manager then apply.track(resource, nil, object, manager, metadata.creationTimestamp) end
   local key = keyOf(resource, metadata.namespace, metadata.name)
   local there = cluster.store:get(resource, key)
   if there then error(status.alreadyExists(resource, metadata.name, there.object.metadata.deletionTimestamp ~= nil), 0) end
@@ -314,7 +321,7 @@ end
 
 function rest.create(cluster, info, query, request)
   local object = normalise(info.resource, readObject(request, info.resource.kind))
-  return 201, rest.createObject(cluster, info, object, isDryRun(query, "create"))
+  return 201, rest.createObject(cluster, info, object, isDryRun(query, "create"), managerOf(query, request))
 end
 
 -- ---------------------------------------------------------------------------------------------------- update
@@ -365,7 +372,7 @@ local function specChanged(resource, old, new)
 end
 
 --- Stores a changed object over the one that is there; ends one whose last finalizer went.
-function rest.replace(cluster, info, record, object, dryRun)
+function rest.replace(cluster, info, record, object, dryRun, manager)
   local resource, old = info.resource, record.object
   checkIdentity(info, object)
   checkVersion(info, old, object.metadata)
@@ -382,7 +389,7 @@ function rest.replace(cluster, info, record, object, dryRun)
   end
   local metadata = object.metadata
   for _, name in ipairs(KEPT) do metadata[name] = old.metadata[name] end
-  metadata.managedFields = metadata.managedFields or old.metadata.managedFields
+  if manager then metadata.managedFields = old.metadata.managedFields end
   metadata.resourceVersion = old.metadata.resourceVersion
   if resource.kind == "Service" and old.spec and object.spec then
     object.spec.clusterIP = object.spec.clusterIP or old.spec.clusterIP
@@ -398,6 +405,7 @@ function rest.replace(cluster, info, record, object, dryRun)
     return render(resource, object)
   end
   if values.equal(old, object) then return record:fullJson() end
+  if manager then apply.track(resource, old, object, manager, cluster.timestamp()) end
   if dryRun then return render(resource, object) end
   local new = cluster.store:put(resource, record.key, object)
   cluster:updated(resource, new, record)
@@ -407,11 +415,11 @@ end
 function rest.update(cluster, info, query, request)
   if info.subresource == "scale" then
     local scale = readObject(request, "Scale")
-    return rest.setScale(cluster, info, scale, isDryRun(query, "update"))
+    return rest.setScale(cluster, info, scale, isDryRun(query, "update"), managerOf(query, request))
   end
   local object = normalise(info.resource, readObject(request, info.resource.kind))
   checkIdentity(info, object)
-  return 200, rest.replace(cluster, info, existing(cluster, info), object, isDryRun(query, "update"))
+  return 200, rest.replace(cluster, info, existing(cluster, info), object, isDryRun(query, "update"), managerOf(query, request))
 end
 
 -- ---------------------------------------------------------------------------------------------------- patch
@@ -448,8 +456,14 @@ function rest.patch(cluster, info, query, request)
   local resource, type = info.resource, mediaType(request)
   local dryRun = isDryRun(query, "patch")
   if type == "application/apply-patch+yaml" then
-    return apply.handle(cluster, info, query, decodeText(request.body, "application/yaml", resource.kind), {
-      create = function(object) return 201, rest.createObject(cluster, info, normalise(resource, object), dryRun) end,
+    local there = cluster.store:get(resource, keyOf(resource, info.namespace, info.name))
+    return apply.handle(cluster, info, query, decodeText(request.body, "application/yaml", resource.kind), there, {
+      create = function(object)
+        object = normalise(resource, object)
+        object.metadata.name = object.metadata.name or info.name
+        checkIdentity(info, object)
+        return 201, rest.createObject(cluster, info, object, dryRun)
+      end,
       replace = function(record, object) return 200, rest.replace(cluster, info, record, normalise(resource, object), dryRun) end,
     })
   end
@@ -460,7 +474,7 @@ function rest.patch(cluster, info, query, request)
   local record = existing(cluster, info)
   if info.subresource == "scale" then
     local scale = patcher({}, rest.scaleOf(resource, record.object), request)
-    return rest.setScale(cluster, info, scale, dryRun)
+    return rest.setScale(cluster, info, scale, dryRun, managerOf(query, request))
   end
   local object = patcher(resource, complete(resource, record.object), request)
   object = normalisePatched(resource, object)
@@ -469,7 +483,7 @@ function rest.patch(cluster, info, query, request)
     error(status.invalid(resource, info.name,
       { status.invalidValue("metadata.uid", object.metadata.uid or "", "field is immutable") }), 0)
   end
-  return 200, rest.replace(cluster, info, record, object, dryRun)
+  return 200, rest.replace(cluster, info, record, object, dryRun, managerOf(query, request))
 end
 
 -- ---------------------------------------------------------------------------------------------------- scale
@@ -504,7 +518,7 @@ function rest.scaleOf(resource, object)
   }
 end
 
-function rest.setScale(cluster, info, scale, dryRun)
+function rest.setScale(cluster, info, scale, dryRun, manager)
   local record = existing(cluster, info)
   local replicas = at(scale, "spec", "replicas") or 0
   if math.type(replicas) ~= "integer" or replicas < 0 then
@@ -525,7 +539,7 @@ function rest.setScale(cluster, info, scale, dryRun)
   local metadata = at(scale, "metadata") or {}
   object.metadata.resourceVersion = metadata.resourceVersion or record.object.metadata.resourceVersion
   local whole = setmetatable({ subresource = false }, { __index = info })
-  rest.replace(cluster, whole, record, object, dryRun)
+  rest.replace(cluster, whole, record, object, dryRun, manager)
   local now = dryRun and object or existing(cluster, info).object
   return 200, assert(core.json.encode(rest.scaleOf(info.resource, now)))
 end
