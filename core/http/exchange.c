@@ -102,8 +102,14 @@ static void on_watch_closed(uv_handle_t *handle) {
   if (--host->watches == 0 && host->idle) host->idle(host);
 }
 
-static void exchange_free(moon_http_exchange *exchange) {
-  exchange->connection->exchange = NULL;
+/* The only end of an exchange, however it came about. */
+static void exchange_end(moon_http_exchange *exchange) {
+  connection *c = exchange->connection;
+  if (c->watch) uv_poll_stop(c->watch);
+  exchange->suspended = false;
+  exchange->lost = true;
+  if (exchange->handed_over) c->host->closed(c->host->ctx, exchange);
+  c->exchange = NULL;
   if (exchange->response) MHD_destroy_response(exchange->response);
   moon_buffer_free(&exchange->body);
   moon_buffer_free(&exchange->out);
@@ -126,7 +132,8 @@ void moon_http_on_connection(void *ctx, struct MHD_Connection *mhd, void **conte
     return;
   }
   connection *c = *context;
-  if (c->exchange) exchange_free(c->exchange); /* it ended before its headers were complete */
+  /* libmicrohttpd does not tell of the end of a request that it never asked about, nor of one that we refused. */
+  if (c->exchange) exchange_end(c->exchange);
   if (c->watch) {
     c->watch->data = host;
     uv_close((uv_handle_t *)c->watch, on_watch_closed);
@@ -204,14 +211,9 @@ enum MHD_Result moon_http_on_request(void *ctx, struct MHD_Connection *mhd, cons
 void moon_http_on_completed(void *ctx, struct MHD_Connection *mhd, void **state, enum MHD_RequestTerminationCode code) {
   moon_http_exchange_host *host = ctx;
   moon_http_exchange *exchange = *state;
-  if (!exchange) return;
-  if (exchange->connection->watch) uv_poll_stop(exchange->connection->watch);
-  exchange->suspended = false;
-  exchange->lost = true;
-  if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK) host->unfinished = true;
-  if (exchange->handed_over) host->closed(host->ctx, exchange);
-  exchange_free(exchange);
   *state = NULL;
+  if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK) host->unfinished = true;
+  if (exchange) exchange_end(exchange);
 }
 
 const char *moon_http_exchange_method(const moon_http_exchange *exchange) {

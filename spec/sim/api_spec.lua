@@ -148,7 +148,7 @@ describe("a simulated cluster", function()
     for index = 1, 3 do assert(api:create(CONFIGMAPS, configMap("a" .. index, { x = ("x"):rep(100000) }))) end
     local command = "curl -sk -D - -o /dev/null -H 'Authorization: Bearer %s' %s %s" .. CONFIGMAPS
     local function headers(option)
-      local pipe <close> = io.popen(command:format(api.cluster.users.adminToken, option, api.cluster.url) .. " & wait")
+      local pipe <close> = io.popen(command:format(api.cluster.credentials.adminToken, option, api.cluster.url) .. " & wait")
       core.sleep(300) -- the server is us
       return pipe:read("a")
     end
@@ -219,7 +219,7 @@ describe("a simulated cluster", function()
 
     it("and not those of another cluster", function()
       local other = api.group.clusters[2]
-      local text = api.group:kubeconfig():gsub("token: " .. api.cluster.users.adminToken, "token: " .. other.users.adminToken)
+      local text = api.group:kubeconfig():gsub("token: " .. api.cluster.credentials.adminToken, "token: " .. other.credentials.adminToken)
       local kubeConfig = core.KubeConfig()
       assert(kubeConfig:loadFromString(text))
       local pool = assert(core.pool("x", kubeConfig, "sim-1-token", { enableWarmup = false }))

@@ -92,7 +92,6 @@ local function checkOptions(given)
   return options
 end
 
---- Starts simulated clusters, each a TLS server on a port of its own on 127.0.0.1.
 ---@class moonpool.sim.Options
 ---@field clusters integer? default 3
 ---@field pods integer? in each cluster; default 50
@@ -104,6 +103,7 @@ end
 ---@field credentials string? a file that keeps certificates and tokens: clusters started with it again are the same to their
 --- clients, who may know them from a kubeconfig of before; default: new ones each time
 
+--- Starts simulated clusters, each a TLS server on a port of its own on 127.0.0.1.
 ---@param given moonpool.sim.Options?
 ---@return moonpool.sim.Group
 function sim.start(given)
