@@ -31,7 +31,7 @@ local rows = {
   { title = "acquire + release from C", ours = "acquire.c", floor = "acquire.floor", unit = "ns", aim = 2.2 },
   { title = "  two callers at once", ours = "acquire2.c", floor = "acquire2.floor", unit = "ns", aim = 2.2 },
   { title = "acquire + release from Lua", ours = "acquire.lua", floor = "acquire.floor", unit = "ns", aim = 9.3,
-    because = "71 % of it is spent in Lua itself, 7 % in our code (perf): calls through three Lua layers, and a userdata per lease" },
+    because = "71 % of it is spent in Lua itself, 7 % in our code (perf)" },
 }
 
 local samples = {}
