@@ -85,9 +85,17 @@ end
 ---@param name string
 function Proxy:signal(name) os.execute(("kill -%s %s 2>/dev/null"):format(name, self.pid)) end
 
+--- Its workers, old and new, end after it does.
 function Proxy:stop()
+  local family = { self.pid }
+  for pid in run("pgrep -P " .. self.pid):gmatch "%d+" do family[#family + 1] = pid end
   self:signal "TERM"
-  waitUntil(function() return not running(self.pid) end, "nghttpx to end")
+  waitUntil(function()
+    for _, pid in ipairs(family) do
+      if running(pid) then return false end
+    end
+    return true
+  end, "nghttpx and its workers to end")
   for _, ending in ipairs { "", ".log", ".crt", ".key", ".kubeconfig" } do os.remove(self.base .. ending) end
 end
 
