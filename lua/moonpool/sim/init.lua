@@ -115,7 +115,7 @@ function sim.start(given)
     local ok, one = pcall(startOne, group, name, options, index)
     if not ok then
       group:stop()
-      error(one, 2)
+      error(("moonpool.sim: cannot start %s: %s"):format(name, (tostring(one):gsub("^[^%s:]+:%d+: ", ""))), 0)
     end
     group.clusters[index] = one
     group.byName[name] = one

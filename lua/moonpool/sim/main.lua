@@ -46,27 +46,29 @@ local function temporaryPath()
   return ("%s/moonpool-sim-%s.kubeconfig"):format(directory, sim.randomHex(4))
 end
 
+local function fail(code, problem)
+  local text = tostring(problem):gsub("^[^%s:]+:%d+: ", ""):gsub("^moonpool%.sim: ", "")
+  io.stderr:write("moonpool sim: ", text, "\n")
+  return code
+end
+
 ---@param ... string
 ---@return integer exitCode
 return function(...)
   local given = options({ ... })
   core.http.raiseDescriptorLimit()
-  local group = sim.start({ clusters = given.clusters, pods = given.pods, nodes = given.nodes, namespaces = given.namespaces,
-    seed = given.seed, port = given.port, name = given.name, credentials = given.credentials })
+  local started, group = pcall(sim.start, { clusters = given.clusters, pods = given.pods, nodes = given.nodes,
+    namespaces = given.namespaces, seed = given.seed, port = given.port, name = given.name, credentials = given.credentials })
+  if not started then return fail(1, group) end
   for _, entry in ipairs(given.fault) do
     local cluster = group.byName[entry.cluster]
-    if not cluster then
-      io.stderr:write(("moonpool sim: --fault: there is no cluster '%s'\n"):format(entry.cluster))
-      return 2
-    end
-    cluster.faults:add(entry.fault)
+    if not cluster then return fail(2, ("--fault: there is no cluster '%s'"):format(entry.cluster)) end
+    local fine, problem = pcall(cluster.faults.add, cluster.faults, entry.fault)
+    if not fine then return fail(2, "--fault: " .. tostring(problem)) end
   end
   local path = given.kubeconfig or temporaryPath()
   local ok, problem = group:writeKubeconfig(path)
-  if not ok then
-    io.stderr:write("moonpool sim: ", problem, "\n")
-    return 1
-  end
+  if not ok then return fail(1, problem) end
   -- Runs when the program ends, however that comes about.
   group.cleanup = setmetatable({}, { __gc = function() os.remove(path) end })
   local first, last = group.clusters[1], group.clusters[#group.clusters]
