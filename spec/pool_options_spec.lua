@@ -1,8 +1,10 @@
 -- pool_options_spec.lua: every option of a pool, by what it does to the connections of a simulated cluster.
+local eventually = require "spec.support.eventually"
 local moonpool = require "moonpool"
 local oneCluster = require "spec.support.one_cluster"
 
-local eventually, timed = oneCluster.eventually, oneCluster.timed
+local LONG = 10000 -- ms for what should take a moment: machines are busy
+local timed = oneCluster.timed
 
 describe("the pool option", function()
   local here
@@ -33,11 +35,11 @@ describe("the pool option", function()
       -- The time-out is for the one that is too many only.
       local leases = {}
       for _ = 1, most do
-        eventually(function()
+        eventually(LONG, "a connection", function()
           local connection = pool:acquire()
           leases[#leases + 1] = connection
           return connection
-        end, "a connection")
+        end)
       end
       local none, err = pool:acquire()
       assert.is_nil(none)
@@ -51,7 +53,7 @@ describe("the pool option", function()
   it("minConnections are there without being asked for, 2 unless said", function()
     for _, least in ipairs { 4, 0, 2 } do
       local pool <close> = here:pool { minConnections = least ~= 2 and least or nil }
-      eventually(function() return pool:getStats().idle == least end, least .. " connections")
+      eventually(LONG, least .. " connections", function() return pool:getStats().idle == least end)
       moonpool.sleep(50)
       assert.equal(least, pool:getStats().total)
     end
@@ -59,9 +61,9 @@ describe("the pool option", function()
 
   it("minConnections are kept up when connections are lost", function()
     local pool <close> = here:pool { minConnections = 3 }
-    eventually(function() return pool:getStats().idle == 3 end)
+    eventually(LONG, "connections", function() return pool:getStats().idle == 3 end)
     here.cluster.listener:dropConnections()
-    eventually(function() return pool:getStats().removed.error == 3 and pool:getStats().idle == 3 end, "new connections")
+    eventually(LONG, "new connections", function() return pool:getStats().removed.error == 3 and pool:getStats().idle == 3 end)
     assert.equal(6, pool:getStats().created)
   end)
 
@@ -70,7 +72,7 @@ describe("the pool option", function()
     local removed = {}
     pool:on("connectionRemoved", function(_, reason) removed[#removed + 1] = reason end)
     release(pool, lease(pool, 3))
-    local took = eventually(function() return pool:getStats().total == 1 end, "idle connections to go")
+    local took = eventually(LONG, "idle connections to go", function() return pool:getStats().total == 1 end)
     assert.is_true(took >= 80)
     moonpool.sleep(150)
     assert.equal(1, pool:getStats().total)
@@ -80,7 +82,7 @@ describe("the pool option", function()
   it("acquireTimeout is how long a caller waits for a connection", function()
     local pool <close> = here:pool { minConnections = 0, maxConnections = 1, acquireTimeout = 100 }
     local connection
-    eventually(function()
+    eventually(LONG, "a connection", function()
       connection = pool:acquire()
       return connection
     end)
@@ -94,12 +96,12 @@ describe("the pool option", function()
 
   it("healthCheckInterval is how often idle connections are checked; 0 is never", function()
     local never <close> = here:pool { minConnections = 1, healthCheckInterval = 0 }
-    eventually(function() return never:getStats().idle == 1 end)
+    eventually(LONG, "connections", function() return never:getStats().idle == 1 end)
     here:reset()
     moonpool.sleep(150)
     assert.equal(0, here:requests "GET /livez")
     local often <close> = here:pool { minConnections = 1, healthCheckInterval = 20 }
-    eventually(function() return here:requests "GET /livez" >= 5 end, "checks")
+    eventually(LONG, "checks", function() return here:requests "GET /livez" >= 5 end)
     assert.equal(0, often:getStats().acquired)
   end)
 
@@ -110,7 +112,7 @@ describe("the pool option", function()
       release(pool, lease(pool, 1))
       here:reset()
       here.faults:set { { type = "status", code = 500, path = "/livez" } }
-      eventually(function() return pool:getStats().removed.unhealthy == 1 end, "the unhealthy connection to go")
+      eventually(LONG, "the unhealthy connection to go", function() return pool:getStats().removed.unhealthy == 1 end)
       assert.equal(retries + 1, here:requests "GET /livez")
     end
   end)
@@ -122,15 +124,15 @@ describe("the pool option", function()
     assert.equal(0, pool:getStats().total)
     assert.equal(before, here:accepted())
     release(pool, lease(pool, 1))
-    eventually(function() return pool:getStats().idle == 2 end, "minConnections")
+    eventually(LONG, "minConnections", function() return pool:getStats().idle == 2 end)
   end)
 
   it("maxLifetime retires connections, whether used or not, and replaces them", function()
     local pool <close> = here:pool { minConnections = 2, maxLifetime = 100 }
-    eventually(function() return pool:getStats().removed.lifetime >= 2 end, "old connections to go")
-    eventually(function() return pool:getStats().idle == 2 end, "new ones")
+    eventually(LONG, "old connections to go", function() return pool:getStats().removed.lifetime >= 2 end)
+    eventually(LONG, "new ones", function() return pool:getStats().idle == 2 end)
     local connection
-    eventually(function()
+    eventually(LONG, "a connection", function()
       connection = pool:acquire()
       return connection
     end)
@@ -138,7 +140,7 @@ describe("the pool option", function()
     moonpool.sleep(150)
     assert.is_true(connection.age >= 100) -- a lease is left alone
     pool:release(connection)
-    eventually(function() return pool:getStats().removed.lifetime > count end)
+    eventually(LONG, "connections", function() return pool:getStats().removed.lifetime > count end)
   end)
 
   it("connectTimeout is how long a connection may take to be established", function()
@@ -155,9 +157,9 @@ describe("the pool option", function()
     local pool <close> = here:pool { minConnections = 1, healthCheckInterval = 50, healthCheckTimeout = 60 }
     local told
     pool:on("connectionUnhealthy", function(_, text) told = told or text end)
-    eventually(function() return pool:getStats().idle == 1 end)
+    eventually(LONG, "connections", function() return pool:getStats().idle == 1 end)
     here.faults:set { { type = "hang", path = "/livez" } }
-    eventually(function() return pool:getStats().removed.unhealthy == 1 end, "a check to fail")
+    eventually(LONG, "a check to fail", function() return pool:getStats().removed.unhealthy == 1 end)
     -- The words, not the clock: on a busy machine 60 ms may look like more.
     assert.is_true(tonumber(told:match "/livez: no answer within (%d+) ms") < 2500)
   end)
@@ -168,7 +170,7 @@ describe("the pool option", function()
       local pool <close> = here:pool { minConnections = 0, connectTimeout = 60000, maxConnecting = most ~= 2 and most or nil }
       local tasks = {}
       for i = 1, 6 do tasks[i] = moonpool.spawn(pool.acquire, pool) end
-      eventually(function() return pool:getStats().connecting == most end, most .. " attempts at once")
+      eventually(LONG, most .. " attempts at once", function() return pool:getStats().connecting == most end)
       moonpool.sleep(50)
       assert.equal(most, pool:getStats().connecting)
       assert.equal(6, pool:getStats().waitQueueLength)
@@ -186,7 +188,7 @@ describe("the pool option", function()
     pool:on("connectionLeaked", function(connection, place) leaks[#leaks + 1] = { connection.id, place } end)
     local line = debug.getinfo(1, "l").currentline + 1
     local connection <close> = assert(pool:acquire())
-    eventually(function() return #leaks > 0 and #logged > 0 end, "the leak to be told")
+    eventually(LONG, "the leak to be told", function() return #leaks > 0 and #logged > 0 end)
     local place = ("spec/pool_options_spec.lua:%d"):format(line)
     assert.matches(place, leaks[1][2], 1, true)
     assert.equal(connection.id, leaks[1][1])
@@ -238,7 +240,7 @@ describe("the client option", function()
     local removed = {}
     client:on("connectionRemoved", function(conn, reason) removed[#removed + 1] = reason .. conn.useCount end)
     for _ = 1, 3 do assert(client.core.listNamespace()) end
-    eventually(function() return #removed == 3 end, "connections to close")
+    eventually(LONG, "connections to close", function() return #removed == 3 end)
     assert.same({ "closed1", "closed1", "closed1" }, removed)
     assert.equal(3, here:accepted() - before)
     assert.equal(0, client:getPoolStats().total)
@@ -246,7 +248,7 @@ describe("the client option", function()
 
   it("enableConnectionPooling is true unless said", function()
     local client <close> = here:client { connectionPoolConfig = { minConnections = 1 } }
-    eventually(function() return client:getPoolStats().idle == 1 end)
+    eventually(LONG, "connections", function() return client:getPoolStats().idle == 1 end)
     local before = here:accepted()
     for _ = 1, 5 do assert(client.core.listNamespace()) end
     assert.equal(before, here:accepted())
@@ -254,7 +256,7 @@ describe("the client option", function()
 
   it("connectionPoolConfig takes the pool's options", function()
     local client <close> = here:client { connectionPoolConfig = { minConnections = 5 } }
-    eventually(function() return client:getPoolStats().idle == 5 end)
+    eventually(LONG, "connections", function() return client:getPoolStats().idle == 5 end)
     assert.error_matches(function() here:client { connectionPoolConfig = { minConnection = 5 } } end, "did you mean 'minConnections'%?$")
   end)
 end)

@@ -5,6 +5,7 @@
  *
  * A listening server and an unanswered exchange are kept from collection by the registry. A userdata points at its C
  * object until that is gone, then at NULL: a late call on it does nothing, as the client might just have hung up. */
+#include <ctype.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,26 @@ static int exchange_header(lua_State *L) {
   moon_http_exchange *exchange = exchange_at(L, 1);
   const char *name = luaL_checkstring(L, 2);
   lua_pushstring(L, exchange ? moon_http_exchange_header(exchange, name) : NULL);
+  return 1;
+}
+
+/* The table on top of the stack: lower-case name -> values. */
+static void add_header(void *ctx, const char *name, const char *value) {
+  lua_State *L = ctx;
+  luaL_Buffer lower;
+  luaL_buffinit(L, &lower);
+  for (; *name; name++) luaL_addchar(&lower, (char)tolower((unsigned char)*name));
+  luaL_pushresult(&lower);
+  luaL_getsubtable(L, -2, lua_tostring(L, -1));
+  lua_pushstring(L, value);
+  lua_seti(L, -2, luaL_len(L, -2) + 1);
+  lua_pop(L, 2);
+}
+
+static int exchange_headers(lua_State *L) {
+  moon_http_exchange *exchange = exchange_at(L, 1);
+  lua_newtable(L);
+  if (exchange) moon_http_exchange_each_header(exchange, add_header, L);
   return 1;
 }
 
@@ -415,17 +436,11 @@ static const luaL_Reg server_methods[] = {{"port", server_port},
                                           {"__gc", server_gc},
                                           {NULL, NULL}};
 
-static const luaL_Reg exchange_methods[] = {{"header", exchange_header},
-                                            {"identity", exchange_identity},
-                                            {"answer", exchange_answer},
-                                            {"stream", exchange_stream},
-                                            {"write", exchange_write},
-                                            {"backlog", exchange_backlog},
-                                            {"finish", exchange_finish},
-                                            {"reset", exchange_reset},
-                                            {"isOpen", exchange_is_open},
-                                            {"onClose", exchange_on_close},
-                                            {NULL, NULL}};
+static const luaL_Reg exchange_methods[] = {
+    {"header", exchange_header},   {"headers", exchange_headers},  {"identity", exchange_identity},
+    {"answer", exchange_answer},   {"stream", exchange_stream},    {"write", exchange_write},
+    {"backlog", exchange_backlog}, {"finish", exchange_finish},    {"reset", exchange_reset},
+    {"isOpen", exchange_is_open},  {"onClose", exchange_on_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"listen", http_listen}, {"gzip", http_gzip}, {"raiseDescriptorLimit", http_raise_descriptor_limit}, {NULL, NULL}};

@@ -228,6 +228,22 @@ const char *moon_http_exchange_header(const moon_http_exchange *exchange, const 
   return MHD_lookup_connection_value(exchange->connection->mhd, MHD_HEADER_KIND, name);
 }
 
+struct visit {
+  void (*visit)(void *ctx, const char *name, const char *value);
+  void *ctx;
+};
+
+static enum MHD_Result visit_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value) {
+  const struct visit *visit = arg;
+  visit->visit(visit->ctx, name, value ? value : "");
+  return MHD_YES;
+}
+
+void moon_http_exchange_each_header(const moon_http_exchange *exchange,
+                                    void (*visit)(void *ctx, const char *name, const char *value), void *ctx) {
+  MHD_get_connection_values(exchange->connection->mhd, MHD_HEADER_KIND, visit_header, &(struct visit){visit, ctx});
+}
+
 const char *moon_http_exchange_body(const moon_http_exchange *exchange, size_t *len) {
   *len = exchange->body.len;
   if (exchange->too_large) return NULL;

@@ -92,6 +92,9 @@ moon_http_stats moon_http_server_stats(const moon_http_server *server);
 const char *moon_http_exchange_method(const moon_http_exchange *exchange);
 const char *moon_http_exchange_target(const moon_http_exchange *exchange); /* path and query, as they were sent */
 const char *moon_http_exchange_header(const moon_http_exchange *exchange, const char *name); /* NULL: not there */
+/* Every header in the order in which they came; a name may come again. */
+void moon_http_exchange_each_header(const moon_http_exchange *exchange,
+                                    void (*visit)(void *ctx, const char *name, const char *value), void *ctx);
 /* NULL: it was too large. */
 const char *moon_http_exchange_body(const moon_http_exchange *exchange, size_t *len);
 const moon_http_identity *moon_http_exchange_identity(moon_http_exchange *exchange);

@@ -190,6 +190,9 @@ function HttpServer:close() end
 local HttpExchange = {}
 ---@return string?
 function HttpExchange:header(name) end
+--- All headers: lower-case names, and every value of each.
+---@return table<string, string[]>
+function HttpExchange:headers() end
 --- The client's certificate: common name and organizations; false when it cannot be verified; nothing when there is none.
 ---@return string|false|nil, string[]?
 function HttpExchange:identity() end

@@ -3,7 +3,6 @@
 --   local here = oneCluster.start()
 --   here.faults:set { { type = "refuse" } }
 --   local pool <close> = here:pool { minConnections = 1 }
---   oneCluster.eventually(function() return pool:getStats().total == 1 end)
 --   here:stop()
 local core = require "moonpool.core"
 local moonpool = require "moonpool"
@@ -15,9 +14,6 @@ local oneCluster = {}
 ---@field kubeconfig string its text
 local OneCluster = {}
 OneCluster.__index = OneCluster
-
---- How long something may take that should take a moment: machines are busy.
-local PATIENCE_MS = 10000
 
 ---@param options moonpool.sim.Options?
 ---@return spec.OneCluster
@@ -64,19 +60,6 @@ function OneCluster:reset()
 end
 
 function OneCluster:stop() self.group:stop() end
-
---- Waits until condition() is true, and fails when it does not come to that.
----@param condition fun(): any
----@param what string? in the failure
----@return integer ms that it took
-function oneCluster.eventually(condition, what)
-  local start = core.now()
-  while not condition() do
-    if core.now() - start > PATIENCE_MS then error(("waited %d ms for %s"):format(PATIENCE_MS, what or "something"), 2) end
-    moonpool.sleep(5)
-  end
-  return core.now() - start
-end
 
 --- Calls fn; gives the milliseconds that it took, then its results.
 function oneCluster.timed(fn, ...)

@@ -27,8 +27,8 @@ local function isAdmin(groups)
   return false
 end
 
---- The user behind a request; nil: nobody said. Raises a failure (401) for credentials that are wrong.
-local function authenticate(cluster, exchange)
+--- The user behind a request's credentials; nil: nobody said. Raises a failure (401) for credentials that are wrong.
+local function identify(cluster, exchange)
   local name, groups = exchange:identity()
   if name then return name, isAdmin(groups) end
   if name == false then error(status.unauthorized(), 0) end
@@ -38,6 +38,15 @@ local function authenticate(cluster, exchange)
   local user = token and cluster.tokens[token]
   if not user then error(status.unauthorized(), 0) end
   return user.name, isAdmin(user.groups)
+end
+
+--- Who asks: administrators may do it as somebody else. Raises a failure (403) when others try.
+local function authenticate(cluster, exchange)
+  local user, admin = identify(cluster, exchange)
+  local name = user and exchange:header("Impersonate-User")
+  if not name then return user, admin end
+  if not admin then error(status.mayNotImpersonate(user, name), 0) end
+  return name, isAdmin(exchange:headers()["impersonate-group"] or {})
 end
 
 --- Two kinds of users: administrators, and those who may look at the pages that everybody may.

@@ -100,6 +100,12 @@ function status.forbidden(user, request, verb)
     detailsOf(resource, request.name))
 end
 
+function status.mayNotImpersonate(user, name)
+  return status.failure(403, "Forbidden",
+    ('users "%s" is forbidden: User "%s" cannot impersonate resource "users" in API group "" at the cluster scope'):format(name, user),
+    { name = name, kind = "users" })
+end
+
 function status.namespaceTerminating(resource, name, namespace)
   local details = detailsOf(resource, name)
   details.causes = { { reason = "NamespaceTerminating", message = ("namespace %s is being terminated"):format(namespace),
