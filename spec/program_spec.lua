@@ -74,6 +74,30 @@ describe("the program", function()
     assert.matches("cannot open no%-such%-script.* no subcommand", program.run("no-such-script").err)
   end)
 
+  it("takes --kubeconfig for one file, whatever its name, and --context for what scripts name none of", function()
+    local function config(name) return ("{clusters: [{name: %s, cluster: {server: 'https://127.0.0.1:1'}}], \
+      contexts: [{name: %s, context: {cluster: %s}}, {name: other, context: {cluster: %s}}], \
+      current-context: %s}"):format(name, name, name, name, name) end
+    local code = [[local kc = require("moonpool").KubeConfig() assert(kc:loadFromDefault()) print(kc:getCurrentContext())
+      print(assert(require("moonpool").KubernetesClient()):info().context)]]
+    local base = os.tmpname()
+    local names = { base, base .. "a", base .. ":b" }
+    for i, name in ipairs(names) do
+      local file <close> = assert(io.open(name, "w"))
+      file:write(config("cluster-" .. i))
+    end
+    finally(function() for _, name in ipairs(names) do os.remove(name) end end)
+    assert.equal("cluster-3\ncluster-3\n", program.run("--kubeconfig", names[3], "-e", code).out)
+    assert.equal("cluster-2\nother\n", program.run("--kubeconfig=" .. names[2], "--context", "other", "-e", code).out)
+    -- What other programs are told stays as it was.
+    local result = program.shell(("KUBECONFIG=/x %s --kubeconfig %s -e 'print(os.getenv(\"KUBECONFIG\"))'"):format(program.path, base))
+    assert.equal("/x\n", result.out)
+    -- A file that goes between the program's look and the script's is an error, too.
+    local gone = program.run("--kubeconfig", base, "-e", ("os.remove(%q) %s"):format(base, code))
+    assert.equal(1, gone.code)
+    assert.matches("cannot read " .. base, gone.err, 1, true)
+  end)
+
   it("says its version and how it is used", function()
     local version = require("moonpool.core").version
     assert.matches("moonpool " .. version, program.run("version").out, 1, true)

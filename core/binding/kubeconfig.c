@@ -74,10 +74,13 @@ static int load_from_string(lua_State *L) {
   return finish_load(L, fresh, moon_kubeconfig_load_text(fresh, text, len, "<string>", NULL));
 }
 
+/* Upvalue: the core's table, where the program leaves its --kubeconfig. */
 static int load_from_default(lua_State *L) {
   moon_check_kubeconfig(L, 1);
+  lua_getfield(L, lua_upvalueindex(1), "defaultKubeConfigPath");
+  const char *path = lua_tostring(L, -1);
   moon_kubeconfig *fresh = moon_kubeconfig_new();
-  return finish_load(L, fresh, moon_kubeconfig_load_default(fresh));
+  return finish_load(L, fresh, path ? moon_kubeconfig_load_file(fresh, path) : moon_kubeconfig_load_default(fresh));
 }
 
 static int load_from_cluster(lua_State *L) {
@@ -175,7 +178,6 @@ int moon_kubeconfig_open(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"loadFromFile", load_from_file},
       {"loadFromString", load_from_string},
-      {"loadFromDefault", load_from_default},
       {"loadFromCluster", load_from_cluster},
       {"setCurrentContext", set_current_context},
       {"getCurrentContext", get_current_context},
@@ -191,6 +193,9 @@ int moon_kubeconfig_open(lua_State *L) {
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "__index");
   lua_remove(L, -2);
+  lua_pushvalue(L, -2);
+  lua_pushcclosure(L, load_from_default, 1);
+  lua_setfield(L, -2, "loadFromDefault");
   lua_setfield(L, -2, "kubeConfigMethods");
   lua_pushcfunction(L, new_handle);
   lua_setfield(L, -2, "KubeConfig");

@@ -38,7 +38,7 @@ static const char *const subcommands[] = {"sim", "version", NULL};
 
 typedef struct options {
   bool interactive, version, help, code; /* code: there was a -e */
-  const char *context;
+  const char *kubeconfig, *context;
   int script; /* index in argv; argc: none */
 } options;
 
@@ -59,14 +59,11 @@ static bool is_option(const char *argument, const char *name) {
   return strncmp(argument, name, len) == 0 && (argument[len] == '\0' || argument[len] == '=');
 }
 
-static int set_kubeconfig(const char *path) {
-  if (access(path, R_OK) != 0) {
-    fprintf(stderr, "moonpool: --kubeconfig: cannot read '%s': ", path);
-    perror(NULL);
-    return EXIT_USAGE;
-  }
-  setenv("KUBECONFIG", path, 1);
-  return EXIT_OK;
+static int check_kubeconfig(const char *path) {
+  if (access(path, R_OK) == 0) return EXIT_OK;
+  fprintf(stderr, "moonpool: --kubeconfig: cannot read '%s': ", path);
+  perror(NULL);
+  return EXIT_USAGE;
 }
 
 static int set_log_level(const char *name) {
@@ -93,10 +90,9 @@ static int parse_long(char **argv, int *index, options *out) {
     if (!is_option(argument, names[i])) continue;
     const char *value = long_value(argv, index, strlen(names[i]));
     if (!value || !*value) return usage("a value is missing after", argument);
-    if (i == 0) return set_kubeconfig(value);
     if (i == 2) return set_log_level(value);
-    out->context = value;
-    return EXIT_OK;
+    *(i == 0 ? &out->kubeconfig : &out->context) = value;
+    return i == 0 ? check_kubeconfig(value) : EXIT_OK;
   }
   return usage("unknown option", argument);
 }
@@ -262,13 +258,13 @@ static int protected_main(lua_State *L) {
   lua_settop(L, 0);
   run_open(L);
   make_arg(L, self->argc, self->argv, self->chosen->script);
-  if (self->chosen->context) {
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_getfield(L, -1, "moonpool.core");
-    lua_pushstring(L, self->chosen->context);
-    lua_setfield(L, -2, "defaultContext");
-    lua_settop(L, 0);
-  }
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "moonpool.core");
+  lua_pushstring(L, self->chosen->kubeconfig); /* NULL: nil */
+  lua_setfield(L, -2, "defaultKubeConfigPath");
+  lua_pushstring(L, self->chosen->context);
+  lua_setfield(L, -2, "defaultContext");
+  lua_settop(L, 0);
   self->code = run_all(L, self->argc, self->argv, self->chosen);
   run_end(L);
   return 0;

@@ -27,6 +27,7 @@ core.errorMeta = {}
 function core.newError(fields) end
 
 core.version = "0.1.0"
+core.defaultKubeConfigPath = nil ---@type string? the program's --kubeconfig: the only file that KubeConfig:loadFromDefault reads, if it is set
 core.defaultContext = nil ---@type string? the program's --context: what a nil `context` of core.pool means, if it is set
 core.null = nil ---@type userdata the one null
 core.json = { decode = function(text) end, encode = function(value, options) end, array = function(t) end }
