@@ -95,7 +95,7 @@ describe("the program", function()
     -- A file that goes between the program's look and the script's is an error, too.
     local gone = program.run("--kubeconfig", base, "-e", ("os.remove(%q) %s"):format(base, code))
     assert.equal(1, gone.code)
-    assert.matches("cannot read " .. base, gone.err, 1, true)
+    assert.matches("cannot read the kubeconfig " .. base, gone.err, 1, true)
   end)
 
   it("says its version and how it is used", function()
