@@ -111,7 +111,7 @@ describe("the call option", function()
 
   it("timeout limits the whole call", function()
     server.answer = function() end -- never
-    expectTimeout(100, "no answer within 1%d%d ms", { timeout = 100 })
+    expectTimeout(100, "no answer within %d+ ms", { timeout = 100 })
     assert.equal(1, #server.requests)
   end)
 
@@ -126,7 +126,7 @@ describe("the call option", function()
 
   it("firstByteTimeout limits the time until the answer begins, and no longer", function()
     server.answer = function() end
-    expectTimeout(100, "no answer within 1%d%d ms", { firstByteTimeout = 100, retries = 0 })
+    expectTimeout(100, "no answer within %d+ ms", { firstByteTimeout = 100, retries = 0 })
     server.answer = function(_, exchange)
       exchange:stream(200, '{"a":', "application/json")
       core.after(800, function()
