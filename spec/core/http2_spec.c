@@ -130,7 +130,7 @@ static void learns_the_server_s_stream_limit_from_a_refusal(void **state) {
   /* The request that established it may still have been running. */
   assert_true(refused == COUNT - LIMIT || refused == COUNT - LIMIT + 1);
   assert_int_equal(tls_server_count(server, "/drip?n=10&ms=20"), COUNT - refused); /* none was sent twice */
-  assert_int_equal(count_of(&l.limits), 2); /* none that we know of; this one */
+  assert_int_equal(count_of(&l.limits), 2);                                        /* none that we know of; this one */
   assert_int_equal(l.max_streams, LIMIT);
   for (int i = 0; i < COUNT; i++) attempt_free(all[i]);
   expect_in_good_health(&l);
