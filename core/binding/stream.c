@@ -64,16 +64,18 @@ static void tell(void *ctx, lua_State *L) {
 typedef struct pending_read {
   moon_wait wait;
   stream *stream;
+  bool opening; /* nobody else has the stream yet */
 } pending_read;
 
 static int read_close(lua_State *L) {
   pending_read *self = lua_touserdata(L, 1);
   if (self->stream && self->stream->reader == &self->wait) self->stream->reader = NULL;
+  if (self->stream && self->opening) close_stream(self->stream); /* the task was cancelled */
   self->stream = NULL;
   return 0;
 }
 
-static int await(lua_State *L, stream *self, int index, lua_KFunction k) {
+static int await(lua_State *L, stream *self, int index, bool opening, lua_KFunction k) {
   if (self->reader) return moon_misuse(L, "the stream is being read by another task");
   pending_read *read = lua_newuserdatauv(L, sizeof *read, 1);
   *read = (pending_read){0};
@@ -83,6 +85,7 @@ static int await(lua_State *L, stream *self, int index, lua_KFunction k) {
   lua_setmetatable(L, -2);
   lua_toclose(L, -1);
   read->stream = self;
+  read->opening = opening;
   self->reader = &read->wait;
   return moon_runtime_wait(L, &read->wait, 0, k);
 }
@@ -124,7 +127,7 @@ static int read_on(lua_State *L, int status, lua_KContext ctx) {
     lua_closeslot(L, 2);
     lua_settop(L, 1);
   }
-  return await(L, self, 1, read_on);
+  return await(L, self, 1, false, read_on);
 }
 
 static int stream_read(lua_State *L) {
@@ -139,6 +142,7 @@ static int stream_read(lua_State *L) {
 static int headers_came(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
   stream *self = lua_touserdata(L, 3);
+  ((pending_read *)lua_touserdata(L, 4))->opening = false;
   if (!self->feed) return closed_error(L);
   moon_news *news = moon_feed_take(self->feed);
   self->unread = true;
@@ -168,7 +172,7 @@ int moon_stream_from_lua(lua_State *L, moon_cluster *cluster) {
   moon_request *request = self->request;
   self->request = NULL;
   moon_feed_start(self->feed, cluster, conn, lease, request);
-  return await(L, self, 3, headers_came);
+  return await(L, self, 3, true, headers_came);
 }
 
 static int stream_tostring(lua_State *L) {
