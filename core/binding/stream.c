@@ -96,10 +96,7 @@ static int closed_error(lua_State *L) {
 
 /* --- read --- */
 
-/* Pushes what there is; false when there is nothing yet. */
-static bool push_next(lua_State *L, stream *self, int *count) {
-  moon_news *news = self->unread ? moon_feed_news(self->feed) : moon_feed_take(self->feed);
-  self->unread = false;
+static bool push_news(lua_State *L, moon_news *news, int *count) {
   if (news->bytes.len > 0) {
     lua_pushlstring(L, news->bytes.data, news->bytes.len);
     *count = 1;
@@ -115,6 +112,15 @@ static bool push_next(lua_State *L, stream *self, int *count) {
     *count = 1;
   }
   return true;
+}
+
+/* Pushes what there is; false when there is nothing yet. What came since the news with the headers were taken was told
+ * when nobody read: it must be looked for. */
+static bool push_next(lua_State *L, stream *self, int *count) {
+  bool unread = self->unread;
+  self->unread = false;
+  if (unread && push_news(L, moon_feed_news(self->feed), count)) return true;
+  return push_news(L, moon_feed_take(self->feed), count);
 }
 
 static int read_on(lua_State *L, int status, lua_KContext ctx) {

@@ -60,6 +60,17 @@ describe("a watch of a simulated cluster", function()
     assert.are.same({ "BOOKMARK " }, api:watch(CONFIGMAPS .. "?allowWatchBookmarks=true", 2))
   end)
 
+  it("reaches a script that reads it only after the change", function()
+    local pool <close> = setmetatable({ pool = assert(core.pool("x", api.kubeConfig, "sim-1", { enableWarmup = false })) },
+      { __close = function(self) self.pool:dispose() end })
+    local stream <close> = assert(pool.pool:stream({ method = "GET", path = CONFIGMAPS .. "?watch=1&timeoutSeconds=5" }))
+    assert(api:create(CONFIGMAPS, configMap("a")))
+    core.sleep(20)
+    local begin = core.now()
+    assert.truthy(assert(stream:read()):find('"ADDED"', 1, true))
+    assert.is_true(core.now() - begin < 1000)
+  end)
+
   it("is forgotten when the client hangs up", function()
     local stream = assert(core.pool("x", api.kubeConfig, "sim-1", { enableWarmup = false }):stream({ method = "GET",
       path = CONFIGMAPS .. "?watch=1" }))
