@@ -1,20 +1,10 @@
 -- stock_lua_spec.lua: the module in the plain lua5.4: calls that wait block.
 local program = require "spec.support.program"
 
-local library = program.path:match("^(.*)/[^/]*$") .. "/lib/?.so"
-
---- Runs code in lua5.4 with the module that was built beside the program.
-local function stock(code)
-  return program.withFile(code, function(path)
-    return program.shell(("LUA_CPATH='%s' lua5.4 %s"):format(library, path))
-  end)
-end
-
--- An instrumented library cannot be loaded by a program that is not.
-local usable = not program.path:find("sanitize", 1, true)
+local function stock(code) return program.withFile(code, program.stock) end
 
 describe("in stock lua5.4", function()
-  if not usable then
+  if not program.libraries then
     pending("the module is instrumented: it cannot be loaded there")
     return
   end

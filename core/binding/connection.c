@@ -118,9 +118,12 @@ moon_conn *moon_connection_use(lua_State *L, int index, moon_lease **lease, moon
 
 void moon_connection_release(lua_State *L, int index, const moon_pool *pool) {
   moon_connection *connection = check_leased(L, index);
-  if (pool && moon_cluster_pool(connection->cluster) != pool)
-    moon_misuse(L, "connection %I belongs to the pool of '%s', not to that of '%s'", (LUAI_UACINT)connection->id,
-                moon_cluster_name(connection->cluster), moon_pool_name(pool));
+  if (pool && moon_cluster_pool(connection->cluster) != pool) {
+    const char *own = moon_cluster_name(connection->cluster), *other = moon_pool_name(pool);
+    LUAI_UACINT id = (LUAI_UACINT)connection->id;
+    if (strcmp(own, other) == 0) moon_misuse(L, "connection %I belongs to another pool of '%s'", id, own);
+    moon_misuse(L, "connection %I belongs to the pool of '%s', not to that of '%s'", id, own, other);
+  }
   give_back(L, index, connection);
 }
 

@@ -31,6 +31,7 @@ struct moon_hub {
   moon_event_queue *queue;
   moon_completion completion;
   atomic_bool posted;
+  uint64_t told_dropped;  /* lost events that the log has been told of */
   moon_list draining;     /* moon_drain_wait.wait.node */
   moon_cluster **closing; /* let go, not drained yet */
   size_t closing_count;
@@ -91,8 +92,17 @@ static int call_listener(lua_State *L) {
   return 0;
 }
 
+static void tell_dropped(moon_hub *hub) {
+  uint64_t dropped = moon_event_queue_dropped(hub->queue), fresh = dropped - hub->told_dropped;
+  if (!fresh) return;
+  hub->told_dropped = dropped;
+  moon_log(MOON_LOG_WARN, "the script let no events run while more than %d of them came: the oldest %llu were dropped",
+           QUEUE_LIMIT, (unsigned long long)fresh);
+}
+
 static void deliver(moon_hub *hub, lua_State *L) {
   moon_event event;
+  tell_dropped(hub);
   while (moon_event_queue_take(hub->queue, &event)) {
     lua_pushcfunction(L, call_listener);
     lua_pushlightuserdata(L, &event);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "binding/call.h"
 #include "binding/connection.h"
 #include "binding/error.h"
@@ -232,6 +233,7 @@ static int acquire_finished(lua_State *L, int status, lua_KContext ctx) {
   if (op->err) {
     moon_error *err = op->err;
     op->err = NULL;
+    if (!err->cluster) moon_error_set(&err->cluster, moon_cluster_name(self->cluster));
     return moon_push_error(L, err);
   }
   moon_connection_set(lua_touserdata(L, 2), self->cluster, op->conn, op->origin);

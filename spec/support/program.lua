@@ -39,6 +39,20 @@ function program.run(...)
   return program.shell(table.concat(words, " "))
 end
 
+--- Where stock Lua finds the module that was built beside the program. An instrumented one cannot be loaded by a program
+--- that is not.
+program.libraries = not program.path:find("sanitize", 1, true) and program.path:match("^(.*)/[^/]*$") .. "/lib/?.so" or nil
+
+--- Runs a script in stock lua5.4 with the module that was built beside the program.
+---@param path string
+---@param ... string
+---@return { code: integer, out: string, err: string }
+function program.stock(path, ...)
+  local words = { quote(path) }
+  for _, word in ipairs { ... } do words[#words + 1] = quote(word) end
+  return program.shell(("LUA_CPATH='%s' lua5.4 %s"):format(program.libraries, table.concat(words, " ")))
+end
+
 --- Runs moonpool with code, sends it `signal` once it has printed a line, and waits for its end.
 ---@param code string
 ---@param signal string "INT", "TERM"
