@@ -1,7 +1,9 @@
 -- pool_options_spec.lua: every option of a pool, by what it does to the connections of a simulated cluster.
 local eventually = require "spec.support.eventually"
 local moonpool = require "moonpool"
+local nghttpx = require "spec.support.nghttpx"
 local oneCluster = require "spec.support.one_cluster"
+local sim = require "spec.support.sim"
 
 local LONG = 10000 -- ms for what should take a moment: machines are busy
 local timed = oneCluster.timed
@@ -176,6 +178,41 @@ describe("the pool option", function()
       assert.equal(6, pool:getStats().waitQueueLength)
       for _, task in ipairs(tasks) do task:cancel() end
     end
+  end)
+
+  --- Runs `count` calls at once over one connection; gives how many of them it made wait.
+  local function waiting(client, count)
+    local tasks = {}
+    for i = 1, count do tasks[i] = moonpool.spawn(client.core.listNamespace) end
+    local most = 0
+    eventually(LONG, "the calls", function()
+      local stats = client:getPoolStats()
+      if stats.idle == 0 and stats.connecting == 0 then most = math.max(most, stats.waitQueueLength) end
+      return stats.acquired == count and stats.inUse == 0
+    end)
+    for _, task in ipairs(tasks) do assert(task:join()) end
+    return most
+  end
+
+  it("maxStreamsPerConnection is how many calls share a connection of HTTP/2", function()
+    local clusters <close> = sim.start { clusters = 2, pods = 0 }
+    local proxy = nghttpx.start(clusters, "sim-1")
+    finally(function() proxy:stop() end)
+    clusters:faults("sim-1", { { type = "latency", ms = 400, path = "/api*" } })
+    for _, most in ipairs { 3, 100 } do
+      local client <close> = assert(moonpool.KubernetesClient { kubeConfigPath = proxy.kubeconfig, context = proxy.context,
+        connectionPoolConfig = { minConnections = 1, maxConnections = 1, maxStreamsPerConnection = most ~= 100 and most or nil } })
+      eventually(LONG, "warm-up", function() return client:getPoolStats().idle == 1 end)
+      assert.equal(5, waiting(client, most + 5))
+    end
+  end)
+
+  it("maxStreamsPerConnection is 1 over HTTP/1.1, whatever it says", function()
+    here.faults:set { { type = "latency", ms = 100, path = "/api*" } }
+    local client <close> = here:client { connectionPoolConfig = { minConnections = 1, maxConnections = 1,
+      maxStreamsPerConnection = 50 } }
+    eventually(LONG, "warm-up", function() return client:getPoolStats().idle == 1 end)
+    assert.equal(3, waiting(client, 4))
   end)
 
   it("leakDetectionThreshold tells of leases held too long, with the line that took them", function()
