@@ -81,7 +81,6 @@ describe("the call option", function()
     end
     assert.is_true(assert(client.core.listNamespace { gzip = true }).packed)
     assert.is_false(assert(client.core.listNamespace { gzip = false }).packed)
-    assert.is_false(assert(client.core.listNamespace()).packed) -- near servers: compressing costs more than it saves
   end)
 
   it("maxBodySize bounds the answer, unpacked", function()

@@ -8,6 +8,7 @@
 #include "binding/json.h"
 
 static const char meta_key; /* registry: the metatable of error objects */
+static const char last_key; /* registry: the last error object that a call returned */
 
 static void set_text(lua_State *L, const char *name, const char *text) {
   if (!text) return;
@@ -56,10 +57,21 @@ void moon_push_error_object(lua_State *L, moon_error *err) {
   if (status != LUA_OK) lua_error(L);
 }
 
+/* Remembers the error object on top, for whoever ends with "a nil value" because it did not look. */
+static void keep_last(lua_State *L) {
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &last_key);
+}
+
 int moon_push_error(lua_State *L, moon_error *err) {
   lua_pushnil(L);
   moon_push_error_object(L, err);
+  keep_last(L);
   return 2;
+}
+
+bool moon_push_last_error(lua_State *L) {
+  return lua_rawgetp(L, LUA_REGISTRYINDEX, &last_key) != LUA_TNIL;
 }
 
 /* True where the message says of itself which cluster it is about. The name alone says nothing: users, and words, may
@@ -136,6 +148,7 @@ static int core_new_error(lua_State *L) {
   lua_settop(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
   lua_setmetatable(L, 1);
+  keep_last(L);
   return 1;
 }
 

@@ -4,6 +4,7 @@
 #define MOON_BINDING_ERROR_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 
@@ -11,6 +12,8 @@
 void moon_push_error_object(lua_State *L, moon_error *err);
 /* Pushes nil and the error object; returns 2, so that a function can end with it. Takes over err. */
 int moon_push_error(lua_State *L, moon_error *err);
+/* Pushes the last error object that a call has returned so far; false: nil, there was none. */
+bool moon_push_last_error(lua_State *L);
 /* Pushes "script.lua:12: ", the innermost place in the script (not in the Lua that ships); "" when there is none. */
 void moon_push_place(lua_State *L);
 /* Raises an error of misuse, with the place in the script (not in the Lua that ships) before it. Does not return. */

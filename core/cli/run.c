@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "binding/error.h"
 #include "binding/module.h"
 #include "binding/scheduler.h"
 
@@ -68,6 +69,20 @@ static void tell_where(lua_State *L, moon_script_task *task) {
   lua_pop(L, 1);
 }
 
+/* A call that fails returns nil and an error; who goes on with the nil is told what the error was. */
+static void explain_nil(lua_State *L, const char *traceback) {
+  const char *nil = strstr(traceback, " a nil value"), *line_end = strchr(traceback, '\n');
+  if (!nil || (line_end && nil > line_end)) return;
+  if (moon_push_last_error(L)) {
+    fprintf(stderr,
+            "moonpool: is it the nil of a call that failed? The last one said: %s\n"
+            "moonpool: local result = assert(call()) ends the script there, with what the call says\n",
+            luaL_tolstring(L, -1, NULL));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
 static int after_interruption(lua_State *L) {
   moon_runtime *runtime = moon_runtime_of(L);
   int signal_number = interrupted_by;
@@ -96,6 +111,7 @@ int run_chunk(lua_State *L, int nargs) {
   leave_signals();
   if (task->state != MOON_TASK_DONE) {
     fprintf(stderr, "moonpool: %s\n", task->traceback ? task->traceback : "the script was cancelled");
+    if (task->traceback) explain_nil(L, task->traceback);
     moon_script_task_join(task);
     lua_pop(L, 1);
     return EXIT_SCRIPT;

@@ -52,6 +52,9 @@ function api.isClass(value)
 end
 
 -- -------------------------------------------------------------------------------------------------------------- names
+-- What other tools call them.
+local synonyms = { get = "read", fetch = "read", find = "list", update = "replace", put = "replace", edit = "patch", add = "create",
+  post = "create", remove = "delete", destroy = "delete" }
 local verbs = { "list", "read", "create", "replace", "patch", "delete", "watch" }
 
 ---@class moonpool.MethodName
@@ -185,6 +188,7 @@ local function newMethod(self, name, parsed)
   if entry then checkForm(name, parsed, entry) end
 
   return function(...)
+    if rawequal((...), self) then check.misuse("%s is called with a dot, not with a colon", name) end
     if not entry then
       local found, err = session.discovery:kind(class.group, class.version, parsed.rest, function(list)
         return (resolve(parsed.rest, list))
@@ -206,6 +210,18 @@ local function newMethod(self, name, parsed)
     end
     return session:perform(operation)
   end
+end
+
+--- Our name for a method called as other tools call it: "getPods" is listNamespacedPod.
+local function otherName(name)
+  local verb, rest = name:match("^(%l+)(%u.*)$")
+  local ours = synonyms[verb]
+  if not ours then return nil end
+  local bare = rest:gsub("^Namespaced", "")
+  local entry = kinds.named(bare)
+  if not entry then return ours .. rest end
+  if ours == "read" and bare:lower() == entry.plural then ours = "list" end
+  return ours .. (entry.namespaced and "Namespaced" or "") .. entry.kind
 end
 
 local function resourcesOf(self)
@@ -239,6 +255,8 @@ function Api.__index(self, name)
   if not make then
     parsed = parse(name)
     if not parsed then
+      local other = otherName(name)
+      if other then check.misuse('%s has no method "%s"; did you mean "%s"?', state[self].class.name, name, other) end
       check.misuse('%s has no method "%s": a method is <verb>[Namespaced]<Kind>[ForAllNamespaces][<Subresource>], '
         .. "the verb one of list, read, create, replace, patch, delete, deleteCollection, watch, connect<Method>",
         state[self].class.name, name)

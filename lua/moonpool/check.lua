@@ -115,12 +115,20 @@ function check.value(where, value, typeName)
   if not rule[1](value) then check.misuse("%s: expected %s, got %s", where, rule[2], check.describe(value)) end
 end
 
+--- Raises unless `self` is the object that a method was called on: `object.method()` where `object:method()` was meant.
+---@param self any
+---@param meta table the object's metatable
+---@param call string how it is called: "pool:acquire()"
+function check.self(self, meta, call)
+  if getmetatable(self) ~= meta then check.misuse("%s is called with a colon, not with a dot", call) end
+end
+
 --- Checks a table of options against `known` (name -> type name). An unknown option raises and names the nearest one.
 ---@param where string
 ---@param options table
 ---@param known table<string, string>
 function check.options(where, options, known)
-  check.value(where, options, "table")
+  if type(options) ~= "table" then check.misuse("%s: expected a table of options, got %s", where, check.describe(options)) end
   for name, value in pairs(options) do
     local typeName = known[name]
     if not typeName then

@@ -35,10 +35,16 @@ local methods = {}
 ---@type table<moonpool.KubernetesClient, { open: moonpool.OpenPool, logger: moonpool.Logger? }>
 local state = setmetatable({}, { __mode = "k" })
 
+--- What a client keeps, when a method is called on one.
+local function of(self, method)
+  check.self(self, Client, ("client:%s()"):format(method))
+  return state[self]
+end
+
 local function loadKubeConfig(options)
   if options.kubeConfig ~= nil then
     if not pool.isKubeConfig(options.kubeConfig) then
-      check.misuse("KubernetesClient: option kubeConfig: expected a moonpool.KubeConfig, got %s",
+      check.misuse("KubernetesClient: option kubeConfig: expected a moonpool.KubeConfig, got %s; a file's path goes into kubeConfigPath",
         check.describe(options.kubeConfig))
     elseif options.kubeConfigPath then
       check.misuse("KubernetesClient: kubeConfig and kubeConfigPath exclude each other")
@@ -61,6 +67,9 @@ end
 ---@return moonpool.KubernetesClient?, moonpool.Error?
 function client.KubernetesClient(options)
   options = options or {}
+  if type(options) == "string" then
+    check.misuse("KubernetesClient: expected a table of options, such as { kubeConfigPath = %q }, got a string", options)
+  end
   check.options("KubernetesClient", options, known)
   if options.logger ~= nil then log.checkLogger("KubernetesClient: option logger", options.logger) end
   local kubeConfig, err = loadKubeConfig(options)
@@ -80,26 +89,26 @@ end
 
 --- Statistics of the pool; see ConnectionPool:getStats.
 ---@return table
-function methods:getPoolStats() return state[self].open.handle:getStats() end
+function methods:getPoolStats() return of(self, "getPoolStats").open.handle:getStats() end
 
 --- Facts: name, context, cluster, namespace (the context's), server, user.
 ---@return table
-function methods:info() return state[self].open.handle:info() end
+function methods:info() return of(self, "info").open.handle:info() end
 
 --- Events of the pool; see ConnectionPool:on.
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function methods:on(event, handler) return state[self].open:on(event, handler) end
+function methods:on(event, handler) return of(self, "on").open:on(event, handler) end
 
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function methods:once(event, handler) return state[self].open:once(event, handler) end
+function methods:once(event, handler) return of(self, "once").open:once(event, handler) end
 
 ---@param subscription moonpool.Subscription
 ---@return boolean
-function methods:off(subscription) return state[self].open.emitter:off(subscription) end
+function methods:off(subscription) return of(self, "off").open.emitter:off(subscription) end
 
 --- Any request: `client:request { path = "/version" }`. Fields: method (default "GET"), path, query, body (a table or its
 --- text), contentType, accept, and the options that every call takes. Waits.
@@ -108,12 +117,12 @@ function methods:off(subscription) return state[self].open.emitter:off(subscript
 ---@return moonpool.Error? err
 ---@return { status: integer, headers: table<string, string> }? answer
 function methods:request(fields)
-  return state[self].open.session:call(request.raw(fields))
+  return of(self, "request").open.session:call(request.raw(fields))
 end
 
 --- Closes the pool: calls under way get "closed", leases have 5 s to come back. Waits until it is drained. Twice is fine.
 function methods:dispose()
-  local mine = state[self]
+  local mine = of(self, "dispose")
   mine.open.handle:dispose()
   if mine.logger then
     log.detach(mine.logger)
@@ -154,8 +163,10 @@ function Client.__index(self, name)
     for alias in pairs(kinds.byAlias) do names[#names + 1] = alias end
     names[#names + 1], names[#names + 2] = "resources", "custom"
     local near = check.nearest(name, names)
-    check.misuse('KubernetesClient has no field "%s"%s; other API groups go by their full name, as in client["example.com"]',
-      name, near and ('; did you mean "%s"?'):format(near) or "")
+    if near then check.misuse('KubernetesClient has no field "%s"; did you mean "%s"?', name, near) end
+    check.misuse('KubernetesClient has no field "%s"; it has the methods %s, the API groups core, apps, batch and others, '
+      .. 'resources and custom; groups of custom resources go by their full name, as in client["example.com"]',
+      name, table.concat(check.keys(methods), ", "))
   end
   rawset(self, name, field)
   return field

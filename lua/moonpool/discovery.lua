@@ -196,8 +196,13 @@ function Discovery:kind(groupName, version, kind, pick)
       for name in pairs(list) do names[#names + 1] = name end
     end
   end
+  local known = kinds.named(kind:lower())
+  if known and known.group ~= groupName then
+    return nil, errors.new("notFound", ('cluster "%s" has no kind "%s" in %s; %s is in %s'):format(self.session.info.name, kind,
+      displayGroup(groupName, version), known.kind, displayGroup(known.group)), self.session.info)
+  end
   local hint = #names == 0 and ": it does not serve that group at all" or check.hint(kind, names)
-  return nil, errors.new("notFound", ('cluster %s has no kind "%s" in %s%s'):format(self.session.info.name, kind,
+  return nil, errors.new("notFound", ('cluster "%s" has no kind "%s" in %s%s'):format(self.session.info.name, kind,
     displayGroup(groupName, version), hint), self.session.info)
 end
 
@@ -262,7 +267,7 @@ function Discovery:find(name)
     for _, known in pairs(list) do names[#names + 1] = known.plural end
   end
   for key, failure in pairs(self.failures) do trouble[#trouble + 1] = (" (%s: %s)"):format(key, failure.message) end
-  return nil, errors.new("notFound", ('cluster %s has no resource "%s"%s%s'):format(self.session.info.name, name,
+  return nil, errors.new("notFound", ('cluster "%s" has no resource "%s"%s%s'):format(self.session.info.name, name,
     check.hint(short, names), table.concat(trouble)), self.session.info)
 end
 

@@ -1,6 +1,7 @@
 -- init.lua: the module table that `require "moonpool"` returns. What a script may use stands here; the work is elsewhere.
 local core = require "moonpool.core"
 local api = require "moonpool.api"
+local check = require "moonpool.check"
 local client = require "moonpool.client"
 local concurrency = require "moonpool.concurrency"
 local kinds = require "moonpool.kinds"
@@ -46,5 +47,6 @@ end
 
 -- Other versions on demand: moonpool.BatchV1beta1Api, moonpool.AppsApi (the best version that the cluster serves).
 return setmetatable(moonpool, { __index = function(_, name)
-  return type(name) == "string" and api.class(name) or nil
+  if type(name) ~= "string" or name:find("^_") then return nil end
+  return api.class(name) or check.misuse('moonpool has no "%s"%s', name, check.hint(name, check.keys(moonpool)))
 end })

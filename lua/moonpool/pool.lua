@@ -113,7 +113,8 @@ function pool.kubeConfigFrom(where, factory)
   end
   if kubeConfig == nil and errors.is(problem) then return nil, problem end
   if not isKubeConfig(kubeConfig) then
-    check.misuse("%s: the kubeConfigFactory returned %s; expected a moonpool.KubeConfig", where, check.describe(kubeConfig))
+    check.misuse("%s: the kubeConfigFactory returned %s; expected a moonpool.KubeConfig%s", where, check.describe(kubeConfig),
+      kubeConfig == nil and " (does it end with `return`?)" or "")
   end
   return kubeConfig
 end
@@ -122,7 +123,19 @@ end
 ---@class moonpool.ConnectionPool
 ---@field open moonpool.OpenPool
 local ConnectionPool = { __name = "moonpool.ConnectionPool" }
-ConnectionPool.__index = ConnectionPool
+local methods = {}
+
+function ConnectionPool.__index(_, name)
+  local method = methods[name]
+  if method or type(name) ~= "string" or name:find("^_") then return method end
+  check.misuse('ConnectionPool has no method "%s"%s', name, check.hint(name, check.keys(methods)))
+end
+
+--- The pool that a method is called on.
+local function of(self, method)
+  check.self(self, ConnectionPool, ("pool:%s()"):format(method))
+  return rawget(self, "open")
+end
 
 --- A pool of connections to the cluster of one context. Starts warm-up; waits for no network.
 ---@param context string the context of the kubeconfig to use
@@ -131,6 +144,10 @@ ConnectionPool.__index = ConnectionPool
 ---@return moonpool.ConnectionPool?, moonpool.Error?
 function pool.ConnectionPool(context, kubeConfigFactory, options)
   check.value("ConnectionPool: argument 1 (context)", context, "string")
+  if isKubeConfig(kubeConfigFactory) then
+    check.misuse("ConnectionPool: argument 2 (kubeConfigFactory): expected a function that returns a moonpool.KubeConfig, "
+      .. "got a moonpool.KubeConfig")
+  end
   check.value("ConnectionPool: argument 2 (kubeConfigFactory)", kubeConfigFactory, "function")
   if options ~= nil then check.value("ConnectionPool: argument 3 (options)", options, "table") end
   local kubeConfig, err = pool.kubeConfigFrom("ConnectionPool " .. context, kubeConfigFactory)
@@ -144,42 +161,43 @@ end
 --- Leases a connection for exclusive use. Give it back with `release`, or declare it `local conn <close>`.
 --- Waits up to acquireTimeout.
 ---@return moonpool.Connection?, moonpool.Error?
-function ConnectionPool:acquire() return self.open:acquire() end
+function methods:acquire() return of(self, "acquire"):acquire() end
 
 --- Gives a lease back; raises when it was given back already or is another pool's.
 ---@param connection moonpool.Connection
-function ConnectionPool:release(connection)
+function methods:release(connection)
+  local open = of(self, "release")
   if type(connection) ~= "userdata" then
     check.misuse("release: argument 1: expected a connection, got %s", check.describe(connection))
   end
-  self.open.handle:release(connection)
+  open.handle:release(connection)
 end
 
 --- total, idle, inUse, unhealthy, waitQueueLength, and connecting, created, removed (by reason), acquired, timeouts, waitTime,
 --- useTime (p50, p99, max), leaked.
 ---@return table
-function ConnectionPool:getStats() return self.open.handle:getStats() end
+function methods:getStats() return of(self, "getStats").handle:getStats() end
 
 --- Calls handler(connection, ...) for every event of that name: connectionCreated, connectionAcquired, connectionReleased,
 --- connectionRemoved (connection, reason), connectionUnhealthy, connectionLeaked, acquireTimeout, poolReady, poolDrained, error.
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function ConnectionPool:on(event, handler) return self.open:on(event, handler) end
+function methods:on(event, handler) return of(self, "on"):on(event, handler) end
 
 --- The same for the next such event only.
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function ConnectionPool:once(event, handler) return self.open:once(event, handler) end
+function methods:once(event, handler) return of(self, "once"):once(event, handler) end
 
 ---@param subscription moonpool.Subscription
 ---@return boolean
-function ConnectionPool:off(subscription) return self.open.emitter:off(subscription) end
+function methods:off(subscription) return of(self, "off").emitter:off(subscription) end
 
 --- Closes the pool: waiters get "closed", leases have 5 s to come back. Waits until it is drained. Twice is fine.
-function ConnectionPool:dispose() self.open.handle:dispose() end
-ConnectionPool.__close = ConnectionPool.dispose
+function methods:dispose() of(self, "dispose").handle:dispose() end
+ConnectionPool.__close = methods.dispose
 
 function ConnectionPool:__tostring()
   local stats = self.open.handle:isDisposed() and "disposed"
@@ -191,6 +209,7 @@ end
 ---@param class moonpool.ApiClass moonpool.CoreV1Api, moonpool.AppsV1Api, ...
 ---@return table<string, fun(...): any, moonpool.Error?>
 function core.connectionMethods:makeApiClient(class)
+  if api.isClass(self) then check.misuse("connection:makeApiClient() is called with a colon, not with a dot") end
   if not api.isClass(class) then
     check.misuse("makeApiClient: argument 1: expected an API class such as moonpool.CoreV1Api, got %s", check.describe(class))
   end

@@ -62,6 +62,9 @@ end
 function State:operation(method, verb, options, part)
   local label = self.name .. "." .. method
   options = options or {}
+  if type(options) == "string" then
+    check.misuse("%s: expected a table of options, such as { namespace = %q }, got a string", label, options)
+  end
   check.options(label, options, optionsOf(verb))
   local entry, err = self:resolve()
   if not entry then return nil, err end
@@ -168,10 +171,10 @@ end
 --- (410, after 5 minutes or more), the server may offer to go on with the rest as it is now: then that is done, with a
 --- warning in the log. Otherwise the loop ends with an error of kind "gone".
 function methods.each(state, options)
+  if options ~= nil then check.options(state.name .. ".each", options, optionsOf("list")) end
   local all = {}
   for key, value in pairs(options or {}) do all[key] = value end
   all.limit = all.limit or 500
-  check.options(state.name .. ".each", all, optionsOf("list"))
   local items, index, over = {}, 0, false
   return function()
     while true do
@@ -289,7 +292,10 @@ function Resource.__index(self, name)
     if type(name) ~= "string" or name:find("^_") then return nil end
     check.misuse('resources.%s has no method "%s"%s', state.name, name, check.hint(name, check.keys(methods)))
   end
-  local function bound(...) return method(state, ...) end
+  local function bound(...)
+    if rawequal((...), self) then check.misuse("%s.%s is called with a dot, not with a colon", state.name, name) end
+    return method(state, ...)
+  end
   rawset(self, name, bound)
   return bound
 end

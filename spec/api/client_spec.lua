@@ -225,7 +225,7 @@ describe("a client's options", function()
     raises("minConnection", { kubeConfigPath = path, connectionPoolConfig = { minConnection = 1 } })
     raises("minConnections", { kubeConfigPath = path, connectionPoolConfig = { minConnections = 3, maxConnections = 2 } })
     raises("kubeConfig and kubeConfigPath exclude each other$", { kubeConfigPath = path, kubeConfig = moonpool.KubeConfig() })
-    raises("option kubeConfig: expected a moonpool.KubeConfig, got string$", { kubeConfig = "x" })
+    raises("option kubeConfig: expected a moonpool.KubeConfig, got string; a file's path goes into kubeConfigPath$", { kubeConfig = "x" })
   end)
 
   it("name a context that is not there, and the nearest one", function()
