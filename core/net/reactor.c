@@ -35,6 +35,11 @@ struct moon_reactor {
 
 static void watch_ready(uv_poll_t *poll, int status, int events) {
   moon_watch *watch = poll->data;
+  if (status < 0) { /* libuv has stopped it; what came before the error is still there to be read */
+    int wanted = watch->events;
+    watch->events = 0;
+    moon_watch_set(watch, wanted);
+  }
   watch->ready(watch, status < 0 ? status : events);
 }
 

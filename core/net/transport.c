@@ -113,7 +113,8 @@ static void socket_ready(moon_watch *watch, int events) {
     moon_transport_settle(t);
     return;
   }
-  int bits = events < 0 ? CURL_CSELECT_ERR : 0;
+  /* An error is not told as such: libcurl would not read what came before it, which may be the whole answer. */
+  int bits = events < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : 0;
   if (events > 0 && (events & UV_READABLE)) bits |= CURL_CSELECT_IN;
   if (events > 0 && (events & UV_WRITABLE)) bits |= CURL_CSELECT_OUT;
   int running;

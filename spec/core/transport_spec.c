@@ -163,6 +163,24 @@ static void sends_a_get_once_when_the_server_resets(void **state) {
   check_sent_once("GET", "/reset", NULL);
 }
 
+/* Answer and reset often come together here; then the socket's error must not keep the answer from being read. */
+static void reads_an_answer_that_a_reset_follows_at_once(void **state) {
+  tls_server *server = start_server();
+  moon_dialer *dialer = https_dialer(server);
+  for (int i = 0; i < 100; i++) {
+    line l;
+    line_open(&l, reactor, dialer);
+    attempt *a = attempt_new(&l, "POST", "/then-reset");
+    attempt_start(a);
+    attempt_wait(a);
+    expect_ok(a, 200);
+    attempt_free(a);
+    line_close(&l);
+  }
+  moon_dialer_release(dialer);
+  tls_server_stop(server);
+}
+
 static void carries_thousands_of_requests_on_one_connection(void **state) {
   tls_server *server = start_server();
   moon_dialer *dialer = https_dialer(server);
@@ -340,6 +358,7 @@ int main(void) {
       cmocka_unit_test(sends_a_post_once_when_the_server_resets),
       cmocka_unit_test(sends_a_get_once_when_the_server_closes),
       cmocka_unit_test(sends_a_get_once_when_the_server_resets),
+      cmocka_unit_test(reads_an_answer_that_a_reset_follows_at_once),
       cmocka_unit_test(carries_thousands_of_requests_on_one_connection),
       cmocka_unit_test(drains_after_connection_close),
       cmocka_unit_test(notices_that_an_idle_connection_was_closed),
