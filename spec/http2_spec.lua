@@ -123,7 +123,30 @@ describe("over HTTP/2", function()
     assert.is_true(client:getPoolStats().removed.lifetime > 0)
   end)
 
-  it("a watch and 500 reads one after the other get along on one connection", function()
+  it("watches share few connections of their own, which go when the last has ended", function()
+    open { minConnections = 1, maxConnections = 1, maxIdleTime = 300 }
+    local begun, tasks = 0, {}
+    local function watch()
+      tasks[#tasks + 1] = moonpool.spawn(function()
+        for event in client.resources.namespace.watch() do
+          if event.object.metadata.name == "default" then begun = begun + 1 end
+        end
+      end)
+    end
+    watch()
+    eventually(3000, "the first watch", function() return begun == 1 and client:getPoolStats().streams.acquired == 1 end)
+    moonpool.sleep(100) -- its headers are there, and with them the server's limit
+    for _ = 1, 19 do watch() end
+    eventually(3000, "the watches", function() return begun == 20 and client:getPoolStats().streams.acquired == 20 end)
+    assert.same({}, reads(20, 5))
+    local stats = client:getPoolStats()
+    assert.same({ 1, 1, 1 }, { stats.created, stats.streams.created, stats.streams.inUse })
+    for _, task in ipairs(tasks) do task:cancel() end
+    eventually(3000, "the connection to go", function() return client:getPoolStats().streams.total == 0 end)
+    assert.equal(1, client:getPoolStats().total)
+  end)
+
+  it("a watch and 500 reads one after the other get along", function()
     open { minConnections = 1, maxConnections = 2 }
     local seen = 0
     local watching = moonpool.spawn(function()
@@ -140,7 +163,7 @@ describe("over HTTP/2", function()
     watching:cancel()
     watching:join()
     assert.is_true(client:getPoolStats().created <= 2)
-    eventually(1000, "the watch to be closed", function() return client:getPoolStats().inUse == 0 end)
+    eventually(1000, "the watch to be closed", function() return client:getPoolStats().streams.inUse == 0 end)
     assert(client.core.listNamespace { retries = 0 })
   end)
 end)

@@ -134,10 +134,10 @@ static void set_durations(lua_State *L, const char *name, const moon_duration_st
   lua_setfield(L, -2, name);
 }
 
-static int pool_get_stats(lua_State *L) {
+static void push_stats(lua_State *L, const moon_pool *pool) {
   moon_pool_stats stats;
-  moon_pool_get_stats(moon_cluster_pool(check_handle(L)->cluster), &stats);
-  lua_createtable(L, 0, 14);
+  moon_pool_get_stats(pool, &stats);
+  lua_createtable(L, 0, 15);
   set_integer(L, "total", stats.total);
   set_integer(L, "idle", stats.idle);
   set_integer(L, "inUse", stats.in_use);
@@ -155,6 +155,13 @@ static int pool_get_stats(lua_State *L) {
   for (int reason = 0; reason < MOON_REMOVED_REASONS; reason++)
     set_integer(L, moon_remove_reason_name((moon_remove_reason)reason), (int64_t)stats.removed[reason]);
   lua_setfield(L, -2, "removed");
+}
+
+static int pool_get_stats(lua_State *L) {
+  const moon_pool *pool = moon_cluster_pool(check_handle(L)->cluster);
+  push_stats(L, pool);
+  push_stats(L, moon_pool_lane(pool));
+  lua_setfield(L, -2, "streams");
   return 1;
 }
 

@@ -303,7 +303,7 @@ static moon_call *start(moon_pool *pool, moon_conn *conn, moon_request *request,
 }
 
 moon_call *moon_call_start(moon_pool *pool, moon_request *request, const moon_call_handler *handler) {
-  return start(pool, NULL, request, handler);
+  return start(request->streaming ? moon_pool_lane(pool) : pool, NULL, request, handler);
 }
 
 moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon_call_handler *handler) {

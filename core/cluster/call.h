@@ -33,8 +33,8 @@ typedef struct moon_call_handler {
   void (*done)(void *ctx, moon_response *response, moon_error *err);
 } moon_call_handler;
 
-/* Starts a call over any connection of the pool. Takes over `request`. One reference for the caller; the call holds its
- * own until done has returned. */
+/* Starts a call over any connection of the pool; one whose request is `streaming`, over any of the pool's lane. Takes
+ * over `request`. One reference for the caller; the call holds its own until done has returned. */
 moon_call *moon_call_start(moon_pool *pool, moon_request *request, const moon_call_handler *handler);
 /* The same over a connection that the caller has leased. There is no retry on another connection. */
 moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon_call_handler *handler);

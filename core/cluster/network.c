@@ -221,24 +221,44 @@ static void net_dispose(void *ctx) {
   moon_reactor_post(network->reactor, &network->end_task);
 }
 
-moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_dialer *dialer,
-                             moon_event_queue *events) {
+/* --- making it --- */
+
+/* Takes over the reference of the reactor. */
+static moon_network *network_new(moon_reactor *reactor, moon_dialer *dialer) {
   moon_network *network = moon_zalloc(sizeof *network);
-  network->reactor = moon_reactor_shared();
+  network->reactor = reactor;
   network->dialer = moon_dialer_retain(dialer);
   network->wake_at_ms = -1;
   network->wake_task.run = set_timer;
   network->end_task.run = end_now;
   moon_timer_init(&network->timer, timer_due);
   pthread_mutex_init(&network->lock, NULL);
-  moon_pool_net net = {network, net_connect, net_check, net_close, net_wake_at, net_dispose};
-  moon_pool *pool = moon_pool_new(name, options, &net, events);
+  return network;
+}
+
+static moon_pool_net functions(moon_network *network) {
+  return (moon_pool_net){network, net_connect, net_check, net_close, net_wake_at, net_dispose};
+}
+
+static void set_pool(moon_network *network, moon_pool *pool) {
   pthread_mutex_lock(&network->lock);
   network->pool = pool;
   int64_t wanted_ms = network->wake_at_ms;
   network->wake_at_ms = -1;
   pthread_mutex_unlock(&network->lock);
   net_wake_at(network, wanted_ms); /* what was asked for before the pool was known */
+}
+
+moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_dialer *dialer,
+                             moon_event_queue *events) {
+  moon_network *network = network_new(moon_reactor_shared(), dialer);
+  moon_pool_net net = functions(network);
+  moon_pool *pool = moon_pool_new(name, options, &net, events);
+  set_pool(network, pool);
+
+  moon_network *lane_network = network_new(moon_reactor_retain(network->reactor), dialer);
+  net = functions(lane_network);
+  set_pool(lane_network, moon_pool_add_lane(pool, &net));
   return pool;
 }
 

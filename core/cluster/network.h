@@ -8,11 +8,12 @@
 
 typedef struct moon_network moon_network;
 
-/* Makes a pool that connects through the dialer. The network side lives as long as the pool. */
+/* Makes a pool, and its lane, that connect through the dialer, on one reactor. The network side lives as long as the
+ * pool. */
 moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_dialer *dialer,
                              moon_event_queue *events);
 
-/* The network side of a pool made above; valid as long as the pool. */
+/* The network side of a pool made above, or of its lane; valid as long as the pool. */
 moon_network *moon_network_of(const moon_pool *pool);
 moon_reactor *moon_network_reactor(const moon_network *network);
 const moon_dialer *moon_network_dialer(const moon_network *network);

@@ -28,7 +28,8 @@ typedef struct moon_request {
   size_t max_body; /* an answer larger than this is an error (MOON_PROTOCOL); 0: 1 GiB */
   int retries;     /* further attempts where it is safe; -1: the default of 3 */
   int compression; /* 1: ask for gzip, 0: do not, -1: ask unless the server is near (round trip under 1 ms) */
-  bool streaming;  /* hand out the body in pieces as it comes (moon_response_sink), also of an error */
+  bool streaming;  /* it may last: a watch, a log that is followed. Never restarted once some of its body was handed out
+                    */
 } moon_request;
 
 void moon_request_free(moon_request *request); /* the request and all it points at; NULL is fine */

@@ -24,6 +24,7 @@ void pool_lock(moon_pool *pool, struct work *work) {
   moon_list_init(&work->answered);
   work->freed = NULL;
   work->log = (moon_buffer){0};
+  work->owner = NULL;
   work->wake_events = false;
   pthread_mutex_lock(&pool->lock);
   pool->work = work;
@@ -123,7 +124,9 @@ static int run_freed(moon_conn *freed) {
 static void note_drained(moon_pool *pool) {
   pool->drained = true;
   moon_timers_stop(&pool->timers, &pool->grace_timer);
-  pool_tell(pool, MOON_EVENT_POOL_DRAINED, NULL, NULL);
+  pool->work->owner = pool->owner;
+  pool->owner = NULL;
+  if (!pool->is_lane) pool_tell(pool, MOON_EVENT_POOL_DRAINED, NULL, NULL);
   pthread_cond_broadcast(&pool->drained_cond);
 }
 
@@ -136,6 +139,7 @@ static void pool_unlock_and_run(moon_pool *pool, struct work *work) {
   if (work->wake_events) moon_event_queue_wake(pool->events);
   run_log(&work->log);
   run_answers(&work->answered);
+  if (work->owner) lane_drained(work->owner);
 
   pthread_mutex_lock(&pool->lock);
   pool->refs -= refs;
@@ -149,7 +153,7 @@ void pool_unlock(moon_pool *pool) {
   struct work *work = pool->work;
   if (pool->closed && !pool->drained && !pool->open) note_drained(pool);
   bool nothing = moon_list_empty(&work->answered) && !work->freed && !work->wake_events && !work->log.len &&
-                 moon_list_empty(&pool->net_queue) && !wake_outdated(pool) && pool->refs;
+                 !work->owner && moon_list_empty(&pool->net_queue) && !wake_outdated(pool) && pool->refs;
   if (nothing)
     pthread_mutex_unlock(&pool->lock);
   else
@@ -160,11 +164,13 @@ void pool_unlock(moon_pool *pool) {
 
 static void grace_timer_fired(moon_timer *timer);
 
-moon_pool *moon_pool_new(const char *name, const moon_pool_options *options, const moon_pool_net *net,
-                         moon_event_queue *events) {
+moon_pool *pool_new(const char *name, const moon_pool_options *options, const moon_pool_net *net,
+                    moon_event_queue *events, moon_pool *owner) {
   static _Atomic uint64_t last_id;
   moon_pool *pool = moon_zalloc(sizeof *pool);
-  pool->id = ++last_id;
+  pool->owner = owner;
+  pool->is_lane = pool->ready = owner != NULL; /* that the pool is ready is the owner's to tell */
+  pool->id = owner ? owner->id : ++last_id;
   pool->name = moon_strdup(name);
   pool->options = *options;
   pool->net = *net;
@@ -203,6 +209,11 @@ moon_pool *moon_pool_new(const char *name, const moon_pool_options *options, con
   if (!pool->warming) note_ready(pool, NULL);
   pool_unlock(pool);
   return pool;
+}
+
+moon_pool *moon_pool_new(const char *name, const moon_pool_options *options, const moon_pool_net *net,
+                         moon_event_queue *events) {
+  return pool_new(name, options, net, events, NULL);
 }
 
 void moon_pool_disposed(moon_pool *pool) {
@@ -259,6 +270,7 @@ void moon_pool_close(moon_pool *pool, int64_t grace_ms) {
   pool_lock(pool, &work);
   close_pool(pool, grace_ms);
   pool_unlock(pool);
+  if (pool->lane) moon_pool_close(pool->lane, 0);
 }
 
 void moon_pool_release(moon_pool *pool) {
@@ -266,8 +278,13 @@ void moon_pool_release(moon_pool *pool) {
   struct work work;
   pool_lock(pool, &work);
   pool->refs--;
-  if (--pool->handles == 0) close_pool(pool, 0);
+  bool last = --pool->handles == 0;
+  moon_pool *lane = last ? pool->lane : NULL;
+  if (last) close_pool(pool, 0);
   pool_unlock(pool);
+  if (!lane) return;
+  moon_pool_close(lane, 0);
+  moon_pool_release(lane);
 }
 
 bool moon_pool_is_closed(const moon_pool *pool) {
@@ -439,6 +456,7 @@ void moon_pool_make_stale(moon_pool *pool) {
   }
   serve_waiters(pool);
   pool_unlock(pool);
+  if (pool->lane) moon_pool_make_stale(pool->lane);
 }
 
 void moon_pool_tick(moon_pool *pool) {
@@ -456,6 +474,7 @@ void moon_pool_set_events_enabled(moon_pool *pool, bool enabled) {
   pthread_mutex_lock(&pool->lock);
   pool->events_on = enabled && pool->events;
   pthread_mutex_unlock(&pool->lock);
+  if (pool->lane) moon_pool_set_events_enabled(pool->lane, enabled);
 }
 
 uint64_t moon_pool_id(const moon_pool *pool) {

@@ -7,6 +7,8 @@
  *   - stream: shared use: one request's place on a connection that nobody has leased. A connection carries up to
  *     `max_streams` of them (1 on HTTP/1.1).
  *   - waiter: someone who asked for a lease or a stream that was not there at once.
+ *   - lane: a second set of connections beside the pool's own, for streams that last (watches, followed logs), so that
+ *     they never use up the others. Itself a moon_pool, which streams are asked of like of any other.
  *
  * States, each with the list it is on; conn_set_state() in pool_conn.c is the only place that changes either:
  *   CONNECTING  being established; counts into the total
@@ -47,12 +49,17 @@
  *     removed. One that is lost while it is checked is removed as unhealthy at once. A check that succeeds puts it back
  *     in its place among the idle ones.
  *   - A connection's lifetime (+/- 10 %) is looked at when it is handed out, released, and while idle. Shared ones that
- *     outlive it take no new streams; in a full pool that happens to one at a time, so that long watches cannot close
- *     it to everybody else.
+ *     outlive it take no new streams; in a full pool that happens to one at a time, so that long calls cannot close it
+ *     to everybody else.
  *   - Events per connection: created, (acquired, released)*, removed; removed exactly once, and only for those
  *     created. One that is lost while in use leaves the total, and is replaced, at once; `removed` follows the last
  *     release. One that is cut when its pool closes has its uses ended (`released`) by the pool; giving it back
  *     later is harmless and tells nothing.
+ *   - A lane is governed by its pool. It is opened, closed, made stale and listened to with it, tells its events under
+ *     the pool's id, and draws the ids of its connections from the same counter; only its statistics are its own. The
+ *     pool is drained when both are. Its streams end by no release: closing cuts them at once.
+ *   - A lane makes a connection when no other has room (on HTTP/1.1 for each stream), keeps none in reserve, and drops
+ *     one that was idle for 5 s (or max_idle_time_ms, if that is less).
  */
 #ifndef MOON_POOL_POOL_H
 #define MOON_POOL_POOL_H
@@ -96,9 +103,13 @@ typedef struct moon_pool_net {
  * retained. `options` must have passed the check. */
 moon_pool *moon_pool_new(const char *name, const moon_pool_options *options, const moon_pool_net *net,
                          moon_event_queue *events);
+/* Gives a pool that nobody else knows yet its lane, with a network side of its own. Returns the lane: not a new
+ * reference. */
+moon_pool *moon_pool_add_lane(moon_pool *pool, const moon_pool_net *net);
+moon_pool *moon_pool_lane(const moon_pool *pool); /* not a new reference; NULL: it has none */
 moon_pool *moon_pool_retain(moon_pool *pool);
-void moon_pool_release(moon_pool *pool); /* the last reference closes it (grace 0) if nobody did */
-uint64_t moon_pool_id(const moon_pool *pool);
+void moon_pool_release(moon_pool *pool);      /* the last reference closes it (grace 0) if nobody did */
+uint64_t moon_pool_id(const moon_pool *pool); /* of a lane: its pool's */
 const char *moon_pool_name(const moon_pool *pool);
 const moon_pool_options *moon_pool_get_options(const moon_pool *pool);
 void *moon_pool_net_ctx(const moon_pool *pool); /* moon_pool_net's ctx */
@@ -143,7 +154,7 @@ moon_error *moon_pool_acquire(moon_pool *pool, moon_use use, int64_t timeout_ms,
 void moon_pool_give_back(moon_pool *pool, moon_conn *conn);
 
 /* Closes the pool: waiters fail with MOON_CLOSED, idle connections close, those in use have `grace_ms` to come back and
- * are cut then. Returns at once; harmless when repeated. */
+ * are cut then; those of its lane at once. Returns at once; harmless when repeated. */
 void moon_pool_close(moon_pool *pool, int64_t grace_ms);
 bool moon_pool_is_closed(const moon_pool *pool);  /* close was called */
 bool moon_pool_is_drained(const moon_pool *pool); /* closed, and no connection is left */

@@ -60,7 +60,7 @@ void conn_set_state(moon_conn *conn, conn_state state) {
 moon_conn *conn_new(moon_pool *pool) {
   moon_conn *conn = moon_zalloc(sizeof *conn);
   conn->pool = pool;
-  conn->id = ++pool->last_id;
+  conn->id = ++(pool->is_lane ? pool->owner : pool)->last_id;
   conn->state = CONN_CONNECTING;
   conn->generation = pool->generation;
   conn->attempt = pool->attempt;

@@ -4,6 +4,7 @@
  *   pool_conn.c     a connection's states, lists and users: the only file that changes them
  *   pool_waiters.c  who gets what: hand-out, places for streams, reservations for leases, new connections
  *   pool_upkeep.c   what time brings: checks, eviction, lifetime, leaks, deadlines, the network's good and bad news
+ *   pool_lane.c     a pool and its lane: what joins the two
  *
  * Every function declared here runs with the pool's lock held, between pool_lock and pool_unlock; what must be done
  * without it is put on the pool's `work`, `net_queue` or timers and done by pool_unlock. All waiting for time goes
@@ -80,6 +81,7 @@ struct work {
   moon_list answered; /* waiters whose `done` is to be called */
   moon_conn *freed;   /* records that nobody holds any more */
   moon_buffer log;    /* warnings, a line each */
+  moon_pool *owner;   /* of a lane that is drained now: it is waiting for that */
   bool wake_events;
 };
 
@@ -95,11 +97,12 @@ struct moon_pool {
   int fewest;                   /* shared[n] is empty for all n below it */
   moon_list all;
   int count[CONN_STATES];
-  int total;   /* all but CLOSING */
-  int warming; /* warm-up connections being made */
-  int held;    /* reserved connections */
-  int open;    /* records not gone: the pool is drained when it is closed and this is 0 */
-  uint64_t last_id, generation, idle_sequence;
+  int total;                /* all but CLOSING */
+  int warming;              /* warm-up connections being made */
+  int held;                 /* reserved connections */
+  int open;                 /* records not gone: the pool is drained when it is closed and this is 0 */
+  _Atomic uint64_t last_id; /* of connections; a lane counts on its owner's */
+  uint64_t generation, idle_sequence;
 
   /* waiters */
   moon_list waiting[2]; /* by moon_use, oldest first */
@@ -124,6 +127,10 @@ struct moon_pool {
   int64_t wake_at_ms; /* what it was told last; -1: nothing */
 
   /* life */
+  moon_pool *lane;  /* or NULL; set before anybody else knows the pool. One of our handles is on it; while it is not
+                       drained it counts among our open records */
+  moon_pool *owner; /* of a lane that is not drained: whose lane it is */
+  bool is_lane;
   uint64_t id;
   char *name;
   moon_pool_options options;
@@ -142,6 +149,8 @@ struct moon_pool {
 };
 
 /* --- pool.c --- */
+moon_pool *pool_new(const char *name, const moon_pool_options *options, const moon_pool_net *net,
+                    moon_event_queue *events, moon_pool *owner); /* owner NULL: not a lane */
 void pool_lock(moon_pool *pool, struct work *work);
 void pool_unlock(moon_pool *pool); /* gives the lock back, then does what the work says */
 void pool_tell(moon_pool *pool, moon_event_kind kind, const moon_conn *conn, char *text); /* takes over text */
@@ -180,6 +189,9 @@ void waiter_timer_fired(moon_timer *timer);
 void retry_timer_fired(moon_timer *timer);
 void expire_waiter(moon_pool *pool, moon_waiter *waiter, int64_t now_ms);
 void note_ready(moon_pool *pool, const moon_error *err);
+
+/* --- pool_lane.c --- */
+void lane_drained(moon_pool *owner); /* the one function here that takes the lock (the owner's) itself */
 
 #pragma GCC visibility pop
 

@@ -81,7 +81,7 @@ static void report_leak(moon_conn *conn, int64_t now_ms) {
 }
 
 /* A connection in use that is too old takes no new streams. Where there is no room to make another one this is done to
- * one at a time: watches may stay for hours, and must not close the pool to everybody else. */
+ * one at a time: calls may take long, and must not close the pool to everybody else. */
 static void expire(moon_conn *conn) {
   moon_pool *pool = conn->pool;
   if (conn->leased) return;
@@ -111,15 +111,17 @@ void expire_waiter(moon_pool *pool, moon_waiter *waiter, int64_t now_ms) {
     cause = "; the last attempt to connect failed: ";
     detail = pool->last_error->message;
   } else if (in_use == most) {
-    cause = "; raise maxConnections or release connections sooner";
+    cause = pool->is_lane ? "; end watches and logs that are followed for nothing"
+                          : "; raise maxConnections or release connections sooner";
   } else if (count[CONN_CONNECTING]) {
     cause = "; the server is slow to take connections";
   }
   moon_error *err = moon_error_new(MOON_ACQUIRE_TIMEOUT,
-                                   "pool %s: no connection became free in %lld ms (total %d of at most %d: %d in use, "
-                                   "%d idle, %d unhealthy, %d connecting; %d waiting)%s%s",
-                                   pool->name, (long long)(now_ms - waiter->since_ns / 1000000), pool->total, most,
-                                   in_use, count[CONN_IDLE] + count[CONN_CHECKING], count[CONN_UNHEALTHY],
+                                   "pool %s: no connection%s became free in %lld ms (total %d of at most %d: %d in "
+                                   "use, %d idle, %d unhealthy, %d connecting; %d waiting)%s%s",
+                                   pool->name, pool->is_lane ? " for a watch or another long stream" : "",
+                                   (long long)(now_ms - waiter->since_ns / 1000000), pool->total, most, in_use,
+                                   count[CONN_IDLE] + count[CONN_CHECKING], count[CONN_UNHEALTHY],
                                    count[CONN_CONNECTING], pool_waiting(pool), cause, detail);
   pool->timeouts++;
   pool_tell(pool, MOON_EVENT_ACQUIRE_TIMEOUT, NULL, moon_strdup(err->message));

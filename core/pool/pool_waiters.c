@@ -4,7 +4,8 @@
  * arrival; a number given on arrival says who of the two heads came first. What is true whenever the lock is free:
  *   - where there is an idle connection, nobody waits;
  *   - where streams wait although a shared connection has room, a new connection is being made for each of them, and
- *     none has waited longer than STREAM_PATIENCE_MS;
+ *     none has waited longer than STREAM_PATIENCE_MS; in a lane, where connections are for filling, no stream waits
+ *     while one has room;
  *   - a reservation belongs to no particular waiter: as many shared connections take no new streams as there are leases
  *     for whom no connection is being made, and whoever has waited longest gets the first one that becomes free.
  * Each step serves somebody, begins a connection or moves a reservation; nothing is searched. */
@@ -110,7 +111,7 @@ moon_conn *hand_out(moon_pool *pool, moon_use use, const char *origin) {
   int total = pool->total;
   moon_conn *conn = first_idle(pool, coarse_ms);
   if (pool->total != total) begin_connections(pool); /* some were too old: replace them */
-  if (!conn && use == MOON_USE_STREAM && !pool->waiting_count[MOON_USE_STREAM] && !may_connect(pool))
+  if (!conn && use == MOON_USE_STREAM && !pool->waiting_count[MOON_USE_STREAM] && (pool->is_lane || !may_connect(pool)))
     conn = least_loaded(pool);
   if (!conn) return NULL;
   conn_begin_use(conn, use, origin, coarse_ms);
@@ -125,7 +126,7 @@ void enqueue_waiter(moon_pool *pool, moon_waiter *waiter) {
   waiter->since_ns = moon_clock_now_ns();
   int64_t now = waiter->since_ns / 1000000;
   waiter->deadline_ms = now + (waiter->timeout_ms > 0 ? waiter->timeout_ms : pool->options.acquire_timeout_ms);
-  waiter->patient = waiter->use == MOON_USE_STREAM && now + STREAM_PATIENCE_MS < waiter->deadline_ms;
+  waiter->patient = waiter->use == MOON_USE_STREAM && !pool->is_lane && now + STREAM_PATIENCE_MS < waiter->deadline_ms;
   moon_list_push_back(&pool->waiting[waiter->use], &waiter->node);
   pool->waiting_count[waiter->use]++;
   moon_timer_init(&waiter->timer, waiter_timer_fired);
@@ -174,6 +175,7 @@ static void settle_reservations(moon_pool *pool) {
 
 void serve_waiters(moon_pool *pool) {
   give_idle(pool);
+  while (pool->is_lane && give_place(pool)) continue;
   begin_connections(pool);
   do settle_reservations(pool);
   while (give_place(pool));

@@ -85,15 +85,17 @@ function Pool:release(connection) end
 ---@return integer|moonpool.Error status HTTP status; or the error
 ---@return table headers lower-case names; a repeated header's values joined with ", "
 function Pool:call(request) end
---- Opens a streaming answer (watch, log). Waits for the headers.
+--- Opens a streaming answer (watch, log), over a connection of the pool's lane: those are made when needed, up to 1,000 beside
+--- maxConnections, and go when idle for 5 s. Waits for the headers.
 ---@return moonpool.core.Stream?, moonpool.Error?
 function Pool:stream(request) end
----@return table total, idle, inUse, unhealthy, waitQueueLength, connecting, created, removed, acquired, timeouts, waitTime, useTime, leaked
+--- `streams` is a table of the same fields about the lane; the others leave it out.
+---@return table total, idle, inUse, unhealthy, waitQueueLength, connecting, created, removed, acquired, released, timeouts, waitTime, useTime, leaked, streams
 function Pool:getStats() end
 --- Calls fn(name, connection, reason) on the Lua thread for every event, in order; nil: no more. One listener: lua/moonpool/emitter.lua.
 ---@param fn fun(name: string, connection: table?, text: string?)?
 function Pool:setListener(fn) end
---- Closes: waiters get "closed", leases have 5 s to come back. Waits until it is drained. Twice is fine.
+--- Closes: waiters get "closed", streams end, leases have 5 s to come back. Waits until it is drained. Twice is fine.
 function Pool:dispose() end
 ---@return boolean
 function Pool:isDisposed() end
@@ -117,6 +119,7 @@ function Pool:isDisposed() end
 local Connection = {}
 --- As Pool:call, over this very connection.
 function Connection:call(request) end
+--- As Pool:stream, over this very connection.
 function Connection:stream(request) end
 --- Facts of its pool, as Pool:info.
 function Connection:info() end

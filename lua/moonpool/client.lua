@@ -120,7 +120,8 @@ function methods:request(fields)
   return of(self, "request").open.session:call(request.raw(fields))
 end
 
---- Closes the pool: calls under way get "closed", leases have 5 s to come back. Waits until it is drained. Twice is fine.
+--- Closes the pool: calls under way get "closed", watches and followed logs end, leases have 5 s to come back. Waits until it is
+--- drained. Twice is fine.
 function methods:dispose()
   local mine = of(self, "dispose")
   mine.open.handle:dispose()

@@ -11,7 +11,7 @@ local pool = {}
 
 --- All times in milliseconds.
 ---@class moonpool.PoolOptions
----@field maxConnections integer? default 10
+---@field maxConnections integer? default 10; watches and followed logs have further ones
 ---@field minConnections integer? default 2; kept up in the background
 ---@field maxIdleTime integer? default 300000; never shrinks below minConnections; 0: off
 ---@field acquireTimeout integer? default 30000
@@ -174,7 +174,8 @@ function methods:release(connection)
 end
 
 --- total, idle, inUse, unhealthy, waitQueueLength, and connecting, created, removed (by reason), acquired, timeouts, waitTime,
---- useTime (p50, p99, max), leaked.
+--- useTime (p50, p99, max), leaked. `streams`: the same numbers of the connections for long streams (watches, followed logs), of
+--- which there are up to 1,000 beside maxConnections, each for as long as it is needed.
 ---@return table
 function methods:getStats() return of(self, "getStats").handle:getStats() end
 
@@ -195,7 +196,8 @@ function methods:once(event, handler) return of(self, "once"):once(event, handle
 ---@return boolean
 function methods:off(subscription) return of(self, "off").emitter:off(subscription) end
 
---- Closes the pool: waiters get "closed", leases have 5 s to come back. Waits until it is drained. Twice is fine.
+--- Closes the pool: waiters get "closed", watches and followed logs end, leases have 5 s to come back. Waits until it is drained.
+--- Twice is fine.
 function methods:dispose() of(self, "dispose").handle:dispose() end
 ConnectionPool.__close = methods.dispose
 

@@ -127,6 +127,11 @@ int fake_net_pending(fake_net *fake, fake_kind kind) {
   return count;
 }
 
+moon_pool *fake_net_lane(fake_net *fake, moon_pool *pool) {
+  moon_pool_net net = fake_net_functions(fake);
+  return fake->pool = moon_pool_add_lane(pool, &net);
+}
+
 static void remove_ask(fake_net *fake, int at, fake_ask *out) {
   *out = fake->asks[at];
   fake->count--;

@@ -50,6 +50,7 @@ void fake_net_end(fake_net *fake);
 moon_pool_net fake_net_functions(fake_net *fake);
 /* Makes a pool on it, which fake_net_advance will tick. */
 moon_pool *fake_net_pool(fake_net *fake, const moon_pool_options *options, moon_event_queue *events);
+moon_pool *fake_net_lane(fake_net *fake, moon_pool *pool); /* gives a pool its lane, likewise */
 
 int fake_net_pending(fake_net *fake, fake_kind kind);
 /* Takes the oldest question of a kind; false when there is none. */
