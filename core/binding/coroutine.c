@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/wakeup.h"
 #include "binding/scheduler.h"
 
 const char moon_wait_sentinel;
@@ -73,7 +74,7 @@ void moon_runtime_stop(moon_runtime *runtime) {
   atomic_signal_fence(memory_order_seq_cst);
   lua_State *co = atomic_load_explicit(&runtime->running, memory_order_relaxed);
   if (co) arm(runtime, co);
-  uv_async_send(&runtime->wake);
+  moon_wakeup_send(runtime->wake_fd);
 }
 
 void moon_runtime_resume_after_stop(moon_runtime *runtime) {

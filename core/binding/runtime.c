@@ -10,18 +10,22 @@
 #include "binding/runtime.h"
 
 #include <lauxlib.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/wakeup.h"
 #include "binding/error.h"
 #include "binding/scheduler.h"
 
 static const char registry_key;
 
-/* Nothing to do: being woken is all there is to it. */
-static void on_wake(uv_async_t *async) {
-  (void)async;
+static void on_wake(uv_poll_t *poll, int status, int events) {
+  (void)status, (void)events;
+  moon_runtime *runtime = poll->data;
+  moon_wakeup_clear(runtime->wake_fd);
 }
 
 /* Without the stop, a timer that fires before the loop polls would let the poll wait for ever. */
@@ -41,7 +45,10 @@ static moon_runtime *runtime_new(lua_State *main) {
   moon_list_init(&runtime->unjoined);
   moon_list_init(&runtime->idle_waits);
   uv_loop_init(&runtime->loop);
-  uv_async_init(&runtime->loop, &runtime->wake, on_wake);
+  runtime->wake_fd = moon_wakeup_open();
+  uv_poll_init(&runtime->loop, &runtime->woken, runtime->wake_fd);
+  runtime->woken.data = runtime;
+  uv_poll_start(&runtime->woken, UV_READABLE, on_wake);
   uv_timer_init(&runtime->loop, &runtime->timer);
   return runtime;
 }
@@ -84,6 +91,8 @@ static int runtime_gc(lua_State *L) {
   uv_walk(&runtime->loop, close_handle, NULL);
   uv_run(&runtime->loop, UV_RUN_DEFAULT);
   uv_loop_close(&runtime->loop);
+  while (atomic_load(&runtime->wakers)) sched_yield();
+  close(runtime->wake_fd);
   moon_timers_free(&runtime->timers);
   free(runtime->stopped_at);
   moon_runtime_release(runtime);
@@ -119,11 +128,15 @@ void moon_runtime_post(moon_runtime *runtime, moon_completion *completion) {
   bool closed = runtime->closed;
   if (!closed) {
     moon_list_push_back(&runtime->queue, &completion->node);
-    /* Under the lock, so that the handle cannot be closed meanwhile. */
-    if (runtime->asleep) uv_async_send(&runtime->wake);
-    runtime->asleep = false;
   }
+  bool wake = !closed && runtime->asleep;
+  runtime->asleep = false;
+  if (wake) atomic_fetch_add(&runtime->wakers, 1);
   pthread_mutex_unlock(&runtime->lock);
+  if (wake) { /* without the lock, which is the first thing that the woken thread will want */
+    moon_wakeup_send(runtime->wake_fd);
+    atomic_fetch_sub(&runtime->wakers, 1);
+  }
   if (closed) completion->run(completion, NULL);
 }
 

@@ -52,12 +52,14 @@ struct moon_runtime {
 
   pthread_mutex_t lock; /* guards the next three; any thread */
   moon_list queue;
-  bool asleep; /* the loop may be blocked: whoever posts must wake it */
+  bool asleep;       /* the loop may be blocked: whoever posts must wake it */
+  atomic_int wakers; /* on their way to do so, without the lock */
   bool closed;
 
   moon_list taken; /* completions taken from the queue, not yet run */
   uv_loop_t loop;
-  uv_async_t wake;
+  int wake_fd;
+  uv_poll_t woken;
   uv_timer_t timer;
   bool loop_used; /* somebody has handles of their own on the loop */
   moon_timers timers;

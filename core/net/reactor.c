@@ -1,31 +1,39 @@
 /* reactor.c: see reactor.h.
  *
- * One libuv loop with three handles of its own: an async that wakes it for tasks, a timer behind which the timer heap
- * stands, and a prepare handle that sets that timer just before the loop sleeps. The list of posted tasks is the only
- * thing that other threads touch; everything else belongs to the thread. */
+ * One libuv loop with four handles of its own: a poll of the descriptor that wakes it, a timer behind which the timer
+ * heap stands, a prepare handle that runs the posted tasks and sets that timer just before the loop sleeps, and a check
+ * handle that notes that it is awake again. The list of tasks is the only thing that other threads touch; everything
+ * else belongs to the thread. Who posts to a reactor that is awake wakes nobody. */
 #include "net/reactor.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/wakeup.h"
 
 struct moon_reactor {
   uv_loop_t loop;
-  uv_async_t wake;
+  int wake_fd;
+  uv_poll_t woken;
   uv_timer_t alarm;
   uv_prepare_t before_sleep;
+  uv_check_t after_sleep;
   moon_timers timers;
   moon_watch **watch_of; /* by descriptor */
   size_t watch_slots;
   pthread_t thread;
 
-  pthread_mutex_t lock; /* guards tasks and stopping */
+  pthread_mutex_t lock; /* guards tasks, stopping and asleep */
   moon_list tasks;
   bool stopping;
+  bool asleep;       /* whoever posts must wake it */
+  atomic_int wakers; /* on their way to do so, without the lock; the thread does not end before they are through */
 
   int refs; /* guarded by shared_lock */
   bool self_ended;
@@ -111,19 +119,16 @@ static void run_tasks(moon_reactor *reactor) {
   }
 }
 
-static bool has_tasks(moon_reactor *reactor, bool *stopping) {
+static bool has_tasks(moon_reactor *reactor) {
   pthread_mutex_lock(&reactor->lock);
   bool any = !moon_list_empty(&reactor->tasks);
-  *stopping = reactor->stopping;
   pthread_mutex_unlock(&reactor->lock);
   return any;
 }
 
-static void woken(uv_async_t *async) {
-  moon_reactor *reactor = async->data;
-  run_tasks(reactor);
-  bool stopping;
-  if (!has_tasks(reactor, &stopping) && stopping) uv_stop(&reactor->loop);
+static void on_wake(uv_poll_t *poll, int status, int events) {
+  moon_reactor *reactor = poll->data;
+  moon_wakeup_clear(reactor->wake_fd);
 }
 
 static void alarm_rang(uv_timer_t *timer) {
@@ -131,8 +136,7 @@ static void alarm_rang(uv_timer_t *timer) {
   moon_timers_run(&reactor->timers, moon_clock_now_ms());
 }
 
-static void set_alarm(uv_prepare_t *prepare) {
-  moon_reactor *reactor = prepare->data;
+static void set_alarm(moon_reactor *reactor) {
   int64_t due = moon_timers_next_ms(&reactor->timers);
   if (due < 0) {
     uv_timer_stop(&reactor->alarm);
@@ -141,6 +145,27 @@ static void set_alarm(uv_prepare_t *prepare) {
   int64_t delay = due - moon_clock_now_ms();
   uv_update_time(&reactor->loop);
   uv_timer_start(&reactor->alarm, alarm_rang, delay > 0 ? (uint64_t)delay : 0, 0);
+}
+
+/* Tasks that were posted by these tasks wait for the next turn: sockets and timers are looked at in between. */
+static void prepare_to_sleep(uv_prepare_t *prepare) {
+  moon_reactor *reactor = prepare->data;
+  run_tasks(reactor);
+  set_alarm(reactor);
+  pthread_mutex_lock(&reactor->lock);
+  bool more = !moon_list_empty(&reactor->tasks);
+  bool ended = !more && reactor->stopping;
+  reactor->asleep = !more && !ended;
+  pthread_mutex_unlock(&reactor->lock);
+  if (more) uv_timer_start(&reactor->alarm, alarm_rang, 0, 0);
+  if (ended) uv_stop(&reactor->loop);
+}
+
+static void note_awake(uv_check_t *check) {
+  moon_reactor *reactor = check->data;
+  pthread_mutex_lock(&reactor->lock);
+  reactor->asleep = false;
+  pthread_mutex_unlock(&reactor->lock);
 }
 
 static void close_handle(uv_handle_t *handle, void *unused) {
@@ -157,11 +182,12 @@ static void destroy(moon_reactor *reactor) {
 static void *thread_main(void *arg) {
   moon_reactor *reactor = arg;
   uv_run(&reactor->loop, UV_RUN_DEFAULT);
-  bool stopping;
-  while (has_tasks(reactor, &stopping)) run_tasks(reactor);
+  while (has_tasks(reactor)) run_tasks(reactor);
+  while (atomic_load(&reactor->wakers)) sched_yield();
   uv_walk(&reactor->loop, close_handle, NULL);
   uv_run(&reactor->loop, UV_RUN_DEFAULT);
   uv_loop_close(&reactor->loop);
+  close(reactor->wake_fd);
   if (reactor->self_ended) destroy(reactor);
   return NULL;
 }
@@ -172,11 +198,15 @@ moon_reactor *moon_reactor_new(void) {
   moon_list_init(&reactor->tasks);
   pthread_mutex_init(&reactor->lock, NULL);
   uv_loop_init(&reactor->loop);
-  uv_async_init(&reactor->loop, &reactor->wake, woken);
+  reactor->wake_fd = moon_wakeup_open();
+  uv_poll_init(&reactor->loop, &reactor->woken, reactor->wake_fd);
   uv_timer_init(&reactor->loop, &reactor->alarm);
   uv_prepare_init(&reactor->loop, &reactor->before_sleep);
-  reactor->wake.data = reactor->alarm.data = reactor->before_sleep.data = reactor;
-  uv_prepare_start(&reactor->before_sleep, set_alarm);
+  uv_check_init(&reactor->loop, &reactor->after_sleep);
+  reactor->woken.data = reactor->alarm.data = reactor->before_sleep.data = reactor->after_sleep.data = reactor;
+  uv_poll_start(&reactor->woken, UV_READABLE, on_wake);
+  uv_prepare_start(&reactor->before_sleep, prepare_to_sleep);
+  uv_check_start(&reactor->after_sleep, note_awake);
   /* Signals are for the host's threads; SIGPIPE from a TLS write must not end the process. */
   sigset_t all, before;
   sigfillset(&all);
@@ -187,17 +217,25 @@ moon_reactor *moon_reactor_new(void) {
   return reactor;
 }
 
-void moon_reactor_post(moon_reactor *reactor, moon_task *task) {
-  pthread_mutex_lock(&reactor->lock);
-  bool first = moon_list_empty(&reactor->tasks);
-  moon_list_push_back(&reactor->tasks, &task->node);
-  /* Under the lock: the task may give back the last reference, after which there is nothing left to wake. */
-  if (first) uv_async_send(&reactor->wake);
-  pthread_mutex_unlock(&reactor->lock);
-}
-
 bool moon_reactor_is_current(const moon_reactor *reactor) {
   return pthread_equal(pthread_self(), reactor->thread);
+}
+
+/* Gives the lock back, and wakes the thread if it sleeps: without the lock, which is the first thing it will want. */
+static void unlock_and_wake(moon_reactor *reactor) {
+  bool wake = reactor->asleep && !moon_reactor_is_current(reactor); /* its own turn ends in looking at the tasks */
+  reactor->asleep = false;
+  if (wake) atomic_fetch_add(&reactor->wakers, 1);
+  pthread_mutex_unlock(&reactor->lock);
+  if (!wake) return;
+  moon_wakeup_send(reactor->wake_fd);
+  atomic_fetch_sub(&reactor->wakers, 1); /* the reactor may be gone after this */
+}
+
+void moon_reactor_post(moon_reactor *reactor, moon_task *task) {
+  pthread_mutex_lock(&reactor->lock);
+  moon_list_push_back(&reactor->tasks, &task->node);
+  unlock_and_wake(reactor);
 }
 
 uv_loop_t *moon_reactor_loop(moon_reactor *reactor) {
@@ -241,8 +279,7 @@ void moon_reactor_release(moon_reactor *reactor) {
   if (own_thread) pthread_detach(thread);
   pthread_mutex_lock(&reactor->lock);
   reactor->stopping = true;
-  uv_async_send(&reactor->wake);
-  pthread_mutex_unlock(&reactor->lock);
+  unlock_and_wake(reactor);
   if (own_thread) return;
   pthread_join(thread, NULL);
   destroy(reactor);
