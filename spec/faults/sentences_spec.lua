@@ -233,7 +233,8 @@ current-context: here
     raises("pool options: minConnections %(3%) is greater than maxConnections %(1%)",
       function() make { minConnections = 3, maxConnections = 1 } end)
     raises("KubernetesClient: option context: expected a string, got number 3", function() make({}, { context = 3 }) end)
-    raises("KubernetesClient: expected a table of options, such as { kubeConfigPath = \"x\" }, got a string", function() moonpool.KubernetesClient "x" end)
+    raises('KubernetesClient: expected a table of options, such as { kubeConfigPath = "x" }, got a string',
+      function() moonpool.KubernetesClient "x" end)
     local client <close> = assert(make { minConnections = 0 })
     raises("listNamespace: option timeout: expected milliseconds, an integer of 0 or more, got number %-1",
       function() client.core.listNamespace { timeout = -1 } end)
