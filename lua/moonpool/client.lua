@@ -120,8 +120,8 @@ function methods:request(fields)
   return of(self, "request").open.session:call(request.raw(fields))
 end
 
---- Closes the pool: calls under way get "closed", watches and followed logs end, leases have 5 s to come back. Waits until it is
---- drained. Twice is fine.
+--- Closes the pool: calls that wait for a connection get "closed", those under way have 5 s to end and leases to come back,
+--- watches and followed logs end. Waits until it is drained. Twice is fine.
 function methods:dispose()
   local mine = of(self, "dispose")
   mine.open.handle:dispose()
