@@ -156,8 +156,24 @@ int moon_transport_close_socket(void *arg, curl_socket_t fd) {
   return close(fd);
 }
 
+/* Stops watching. Before libcurl closes descriptors on its own account, without a word: an instant later their numbers
+ * may belong to another thread. */
+static void let_go_of_sockets(moon_transport *t) {
+  t->blind = true;
+  for (size_t i = 0; i < MAX_SOCKETS; i++) {
+    moon_watch_free(t->sockets[i]);
+    t->sockets[i] = NULL;
+  }
+  for (moon_list *node; (node = moon_list_pop_front(&t->helpers));) {
+    helper_watch *helper = MOON_ENTRY(node, helper_watch, node);
+    moon_watch_free(helper->watch);
+    free(helper);
+  }
+}
+
 static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
   moon_transport *t = arg;
+  if (t->blind) return 0;
   moon_watch **slot = find_socket(t, fd);
   moon_watch *watch = slot ? *slot : assigned;
   if (what == CURL_POLL_REMOVE) {
@@ -439,6 +455,7 @@ void moon_transport_abort(moon_exchange *exchange, moon_error *err) {
     return;
   }
   moon_list_remove(&exchange->node);
+  if (!t->sealed) let_go_of_sockets(t); /* it was being made, and will not be */
   curl_multi_remove_handle(t->multi, exchange->easy);
   if (t->gone && t->established) tell_lost(t);
   moon_exchange_finish(exchange, err);
@@ -459,6 +476,7 @@ void moon_transport_suspect(moon_transport *t) {
 void moon_transport_close(moon_transport *t) {
   t->lost = t->draining = t->settling = true; /* no event any more */
   t->established = true;                      /* nor `failed` */
+  let_go_of_sockets(t);
   for (moon_list *node; (node = moon_list_pop_front(&t->running));) {
     moon_exchange *exchange = MOON_ENTRY(node, moon_exchange, node);
     curl_multi_remove_handle(t->multi, exchange->easy);
@@ -467,12 +485,6 @@ void moon_transport_close(moon_transport *t) {
   }
   for (size_t i = 0; i < t->spare_count; i++) curl_easy_cleanup(t->spare[i]);
   if (t->multi) curl_multi_cleanup(t->multi);
-  for (size_t i = 0; i < MAX_SOCKETS; i++) moon_watch_free(t->sockets[i]);
-  for (moon_list *node; (node = moon_list_pop_front(&t->helpers));) {
-    helper_watch *helper = MOON_ENTRY(node, helper_watch, node);
-    moon_watch_free(helper->watch);
-    free(helper);
-  }
   moon_reactor_stop_timer(t->reactor, &t->timer);
   moon_reactor_stop_timer(t->reactor, &t->nudge);
   moon_dialer_release(t->dialer);

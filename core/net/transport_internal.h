@@ -35,6 +35,7 @@ struct moon_transport {
   bool sealed; /* the session exists; no further socket may be opened */
   bool http2, near;
   bool established;             /* told so */
+  bool blind;                   /* no socket is watched any more: it is being closed, or was not made in time */
   bool gone;                    /* libcurl closed the socket, or the other side did */
   bool broken;                  /* ... and not in good order */
   bool idle;                    /* no request runs: the socket is watched for its end only */

@@ -44,9 +44,9 @@ describe("the server's OpenAPI document", function()
     for path, operations in pairs(document.paths) do
       for verb, operation in pairs(operations) do
         local className, name = methodOf(type(operation) == "table" and operation.operationId and operation or {})
-        local class = className and moonpool[className]
+        local known, class = pcall(function() return className and moonpool[className] end) -- a name like VersionApi raises
         -- /api/v1/watch/... is the old form of ?watch=true, which the watch methods use.
-        if class and not path:find("/watch/", 1, true) then
+        if known and class and not path:find("/watch/", 1, true) then
           checked = checked + 1
           local ok, err = pcall(function() return api.new(class, session)[name](table.unpack(argumentsOf(path, name))) end)
           local request = handle.requests[#handle.requests]
