@@ -56,11 +56,6 @@ void moon_buffer_free(moon_buffer *buffer) {
   *buffer = (moon_buffer){0};
 }
 
-void moon_buffer_free_secret(moon_buffer *buffer) {
-  moon_free_secret(buffer->data, buffer->capacity);
-  *buffer = (moon_buffer){0};
-}
-
 char *moon_buffer_take(moon_buffer *buffer) {
   char *text = buffer->data ? buffer->data : moon_strdup("");
   *buffer = (moon_buffer){0};

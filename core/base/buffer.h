@@ -17,9 +17,8 @@ void moon_buffer_add(moon_buffer *buffer, const void *bytes, size_t len);
 void moon_buffer_add_text(moon_buffer *buffer, const char *text);
 void moon_buffer_add_char(moon_buffer *buffer, char c);
 __attribute__((format(printf, 2, 3))) void moon_buffer_addf(moon_buffer *buffer, const char *format, ...);
-void moon_buffer_clear(moon_buffer *buffer);       /* keeps the memory */
-void moon_buffer_free(moon_buffer *buffer);        /* frees, leaves an empty buffer */
-void moon_buffer_free_secret(moon_buffer *buffer); /* the same, and wipes the bytes */
-char *moon_buffer_take(moon_buffer *buffer);       /* the text, now the caller's to free; "" when empty */
+void moon_buffer_clear(moon_buffer *buffer); /* keeps the memory */
+void moon_buffer_free(moon_buffer *buffer);  /* frees, leaves an empty buffer */
+char *moon_buffer_take(moon_buffer *buffer); /* the text, now the caller's to free; "" when empty */
 
 #endif

@@ -95,18 +95,6 @@ moon_error *moon_error_copy(const moon_error *err) {
   return copy;
 }
 
-moon_error *moon_error_prefix(moon_error *err, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  char *prefix = format_text(format, args);
-  va_end(args);
-  char *message = moon_sprintf("%s: %s", prefix, err->message);
-  free(prefix);
-  free(err->message);
-  err->message = message;
-  return err;
-}
-
 void moon_error_set(char **field, const char *value) {
   char *copy = moon_strdup(value);
   free(*field);

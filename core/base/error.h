@@ -13,9 +13,6 @@ __attribute__((format(printf, 2, 3))) moon_error *moon_error_new(moon_status kin
 
 moon_error *moon_error_copy(const moon_error *err); /* NULL gives NULL */
 
-/* Puts "<formatted text>: " before the message, to say where on the way it happened. Returns err. */
-__attribute__((format(printf, 2, 3))) moon_error *moon_error_prefix(moon_error *err, const char *format, ...);
-
 /* Replaces a text field (reason, cluster, endpoint, details) by a copy of `value`. */
 void moon_error_set(char **field, const char *value);
 

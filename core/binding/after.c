@@ -1,7 +1,6 @@
 /* after.c: core.after: a function to be called once, later, on the Lua thread. Lighter than a task that sleeps, and it
  * does not keep the program alive. The function may not wait. An error in it is logged. */
 #include <lauxlib.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"

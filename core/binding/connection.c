@@ -41,11 +41,6 @@ struct moon_connection {
   uint64_t id; /* for messages, also afterwards */
 };
 
-moon_lease *moon_lease_retain(moon_lease *lease) {
-  atomic_fetch_add(&lease->refs, 1);
-  return lease;
-}
-
 void moon_lease_release(moon_lease *lease) {
   if (!lease || atomic_fetch_sub(&lease->refs, 1) != 1) return;
   moon_pool_give_back(lease->pool, lease->conn);
@@ -111,7 +106,8 @@ moon_conn *moon_connection_use(lua_State *L, int index, moon_lease **lease, moon
     connection->origin = NULL;
     connection->shared = shared;
   }
-  *lease = moon_lease_retain(connection->shared);
+  atomic_fetch_add(&connection->shared->refs, 1);
+  *lease = connection->shared;
   *cluster = connection->cluster;
   return connection->conn;
 }

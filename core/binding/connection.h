@@ -8,7 +8,6 @@
 
 /* A lease that several hold: the handle, and each call over it. The last one gives the connection back. Any thread. */
 typedef struct moon_lease moon_lease;
-moon_lease *moon_lease_retain(moon_lease *lease);
 void moon_lease_release(moon_lease *lease); /* NULL is fine */
 
 typedef struct moon_connection moon_connection;

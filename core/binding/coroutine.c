@@ -227,7 +227,7 @@ static int resume_first(lua_State *L, lua_State *co, int nargs, bool is_wrap) {
   return resume_step(L, nargs, is_wrap);
 }
 
-static int co_resume(lua_State *L) {
+static int coroutine_resume(lua_State *L) {
   return resume_first(L, check_coroutine(L), lua_gettop(L) - 1, false);
 }
 
@@ -239,7 +239,7 @@ static int wrap_call(lua_State *L) {
   return resume_first(L, co, nargs, true);
 }
 
-static int co_wrap(lua_State *L) {
+static int coroutine_wrap(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_State *co = lua_newthread(L);
   lua_pushvalue(L, 1);
@@ -248,14 +248,14 @@ static int co_wrap(lua_State *L) {
   return 1;
 }
 
-static int co_yield (lua_State *L) {
+static int coroutine_yield(lua_State *L) {
   const moon_activation *top = moon_runtime_of(L)->top;
   if (top && top->co == L && top->is_task)
     return luaL_error(L, "attempt to yield from outside a coroutine (a task yields to nobody; see moonpool.sleep)");
   return lua_yield(L, lua_gettop(L));
 }
 
-static int co_isyieldable(lua_State *L) {
+static int coroutine_isyieldable(lua_State *L) {
   lua_State *co = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
   const moon_activation *top = moon_runtime_of(L)->top;
   bool task = top && top->co == co && top->is_task;
@@ -263,12 +263,12 @@ static int co_isyieldable(lua_State *L) {
   return 1;
 }
 
-static int co_status_name(lua_State *L) {
+static int coroutine_status(lua_State *L) {
   lua_pushstring(L, status_names[status_of(L, check_coroutine(L))]);
   return 1;
 }
 
-static int co_close(lua_State *L) {
+static int coroutine_close(lua_State *L) {
   lua_State *co = check_coroutine(L);
   co_status status = status_of(L, co);
   if (status != DEAD && status != SUSPENDED) return luaL_error(L, "cannot close a %s coroutine", status_names[status]);
@@ -283,8 +283,13 @@ static int co_close(lua_State *L) {
 
 int moon_coroutine_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"resume", co_resume},      {"wrap", co_wrap},   {"yield", co_yield }, {"isyieldable", co_isyieldable},
-      {"status", co_status_name}, {"close", co_close}, {NULL, NULL},
+      {"resume", coroutine_resume},
+      {"wrap", coroutine_wrap},
+      {"yield", coroutine_yield},
+      {"isyieldable", coroutine_isyieldable},
+      {"status", coroutine_status},
+      {"close", coroutine_close},
+      {NULL, NULL},
   };
   lua_createtable(L, 0, 2);
   lua_pushcfunction(L, guard_close);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/error.h"
 
 /* Bytes that may wait for the Lua thread. */
 enum { PAUSE_ABOVE = 4 << 20 };

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <lauxlib.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"

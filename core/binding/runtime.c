@@ -9,7 +9,6 @@
  * its memory by reference. */
 #include "binding/runtime.h"
 
-#include <lauxlib.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,10 +32,9 @@ static void on_timer(uv_timer_t *timer) {
   uv_stop(timer->loop);
 }
 
-static moon_runtime *runtime_new(lua_State *main) {
+static moon_runtime *runtime_new(void) {
   moon_runtime *runtime = moon_zalloc(sizeof *runtime);
   atomic_init(&runtime->refs, 1);
-  runtime->main = main;
   pthread_mutex_init(&runtime->lock, NULL);
   moon_list_init(&runtime->queue);
   moon_list_init(&runtime->taken);
@@ -104,9 +102,6 @@ moon_runtime *moon_runtime_of(lua_State *L) {
   moon_runtime **box = lua_touserdata(L, -1);
   lua_pop(L, 1);
   if (box) return *box;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  lua_State *main = lua_tothread(L, -1);
-  lua_pop(L, 1);
   box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   lua_createtable(L, 0, 1);
@@ -114,7 +109,7 @@ moon_runtime *moon_runtime_of(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
-  *box = runtime_new(main);
+  *box = runtime_new();
   return *box;
 }
 

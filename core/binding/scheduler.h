@@ -48,7 +48,6 @@ typedef struct moon_activation {
 
 struct moon_runtime {
   atomic_int refs;
-  lua_State *main;
 
   pthread_mutex_t lock; /* guards the next three; any thread */
   moon_list queue;

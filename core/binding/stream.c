@@ -3,7 +3,6 @@
 #include "binding/stream.h"
 
 #include <lauxlib.h>
-#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "binding/error.h"

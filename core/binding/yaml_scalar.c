@@ -2,8 +2,6 @@
  *
  * The first character decides what is tried: a letter can only begin one of the known words, a digit or a sign a
  * number. Underscores in numbers do not count. An integer may be written in bases 2, 8 (010 or 0o10), 10 and 16. */
-#include <errno.h>
-#include <lauxlib.h>
 #include <locale.h>
 #include <math.h>
 #include <stdint.h>
@@ -12,7 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/alloc.h"
 #include "binding/json.h"
 #include "binding/yaml.h"
 

@@ -3,7 +3,6 @@
  * Options mean what they mean to `lua`; -e and -l run in the order given, then the script, as tasks of the runtime;
  * then the tasks that are left, until all are done. */
 #include <lauxlib.h>
-#include <lualib.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "binding/error.h"
 #include "binding/module.h"
 #include "binding/scheduler.h"

@@ -272,14 +272,14 @@ static void flow_now(moon_task *task) {
 void moon_call_cancel(moon_call *call) {
   atomic_store(&call->cancelled, true);
   if (atomic_exchange(&call->cancel_posted, true)) return;
-  moon_call_retain(call);
+  atomic_fetch_add(&call->refs, 1);
   moon_reactor_post(call->reactor, &call->cancel_task);
 }
 
 void moon_call_pause(moon_call *call, bool paused) {
   atomic_store(&call->flow_paused, paused);
   if (atomic_exchange(&call->flow_posted, true)) return;
-  moon_call_retain(call);
+  atomic_fetch_add(&call->refs, 1);
   moon_reactor_post(call->reactor, &call->flow_task);
 }
 
@@ -308,11 +308,6 @@ moon_call *moon_call_start(moon_pool *pool, moon_request *request, const moon_ca
 
 moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon_call_handler *handler) {
   return start(moon_conn_pool(conn), conn, request, handler);
-}
-
-moon_call *moon_call_retain(moon_call *call) {
-  atomic_fetch_add(&call->refs, 1);
-  return call;
 }
 
 void moon_call_release(moon_call *call) {

@@ -43,7 +43,6 @@ void moon_call_cancel(moon_call *call);
 /* Slow reader: no further data callbacks until resumed (the connection's flow control holds the server back). Any
  * thread. */
 void moon_call_pause(moon_call *call, bool paused);
-moon_call *moon_call_retain(moon_call *call);
 void moon_call_release(moon_call *call);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 
 enum { MAX_EXCERPT = 200 }; /* of a body that is not a Status */

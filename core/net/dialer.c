@@ -2,7 +2,6 @@
 #include "net/dialer.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>

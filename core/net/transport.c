@@ -6,7 +6,6 @@
  * the requests' owners are. */
 #include "net/transport.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -20,7 +19,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "net/transport_internal.h"
 
 enum {
@@ -491,12 +489,4 @@ void moon_transport_close(moon_transport *t) {
   moon_reactor *reactor = t->reactor;
   free(t);
   moon_reactor_release(reactor);
-}
-
-moon_reactor *moon_transport_reactor(const moon_transport *t) {
-  return t->reactor;
-}
-
-const moon_dialer *moon_transport_dialer(const moon_transport *t) {
-  return t->dialer;
 }

@@ -42,7 +42,4 @@ void moon_transport_pause(moon_exchange *exchange, bool paused);
 /* Ends all requests with MOON_CLOSED, closes the socket, frees the transport. */
 void moon_transport_close(moon_transport *transport);
 
-moon_reactor *moon_transport_reactor(const moon_transport *transport);
-const moon_dialer *moon_transport_dialer(const moon_transport *transport);
-
 #endif
