@@ -5,19 +5,14 @@ local resources = require("moonpool.sim.resources")
 local status = require("moonpool.sim.status")
 local values = require("moonpool.sim.values")
 
+local sortedKeys = values.sortedKeys
+
 local discovery = {}
 
 local VERSION = {
   major = "1", minor = "28", gitVersion = "v1.28.0+moonpool.sim", gitCommit = "0000000000000000000000000000000000000000",
   gitTreeState = "clean", buildDate = "2024-01-01T00:00:00Z", goVersion = "none", compiler = "none", platform = "linux/amd64",
 }
-
-local function sorted(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
 
 --- "v2" before "v1" before "v1beta1", as Kubernetes prefers versions.
 local function versionRank(version)
@@ -28,7 +23,7 @@ local function versionRank(version)
 end
 
 local function sortedVersions(versions)
-  local names = sorted(versions)
+  local names = sortedKeys(versions)
   table.sort(names, function(a, b)
     local rankA, rankB = versionRank(a), versionRank(b)
     if rankA ~= rankB then return rankA > rankB end
@@ -47,7 +42,7 @@ end
 
 local function groups(cluster)
   local list = {}
-  for _, name in ipairs(sorted(cluster.router.groups)) do
+  for _, name in ipairs(sortedKeys(cluster.router.groups)) do
     if name ~= "" then list[#list + 1] = groupEntry(name, cluster.router.groups[name]) end
   end
   return { kind = "APIGroupList", apiVersion = "v1", groups = list }
@@ -55,11 +50,11 @@ end
 
 local function resourceList(cluster, info)
   local byName, list = cluster.router.groups[info.group][info.version], {}
-  for _, plural in ipairs(sorted(byName)) do
+  for _, plural in ipairs(sortedKeys(byName)) do
     local resource = byName[plural]
     list[#list + 1] = { name = plural, singularName = resource.singular, namespaced = resource.namespaced, kind = resource.kind,
       verbs = resources.verbs(resource), shortNames = resource.shortNames, categories = resource.categories }
-    for _, subresource in ipairs(sorted(resource.subresources)) do
+    for _, subresource in ipairs(sortedKeys(resource.subresources)) do
       local isScale = subresource == "scale"
       list[#list + 1] = { name = plural .. "/" .. subresource, singularName = "", namespaced = resource.namespaced,
         kind = isScale and "Scale" or resource.kind, group = isScale and "autoscaling" or nil, version = isScale and "v1" or nil,
@@ -74,12 +69,12 @@ end
 
 local function aggregatedResources(byName)
   local list = {}
-  for _, plural in ipairs(sorted(byName)) do
+  for _, plural in ipairs(sortedKeys(byName)) do
     local resource = byName[plural]
     local entry = { resource = plural, singularResource = resource.singular, scope = resource.namespaced and "Namespaced" or "Cluster",
       responseKind = { group = resource.group, version = resource.version, kind = resource.kind }, verbs = resources.verbs(resource),
       shortNames = resource.shortNames, categories = resource.categories }
-    for _, name in ipairs(sorted(resource.subresources)) do
+    for _, name in ipairs(sortedKeys(resource.subresources)) do
       entry.subresources = entry.subresources or {}
       local kind = name == "scale" and { group = "autoscaling", version = "v1", kind = "Scale" } or entry.responseKind
       table.insert(entry.subresources, { subresource = name, responseKind = kind, verbs = resources.verbs(resource, name) })
@@ -91,7 +86,7 @@ end
 
 local function aggregated(cluster, isCore)
   local items = values.array()
-  for _, name in ipairs(sorted(cluster.router.groups)) do
+  for _, name in ipairs(sortedKeys(cluster.router.groups)) do
     if (name == "") == isCore then
       local versions = {}
       for index, version in ipairs(sortedVersions(cluster.router.groups[name])) do
@@ -141,7 +136,7 @@ end
 
 local function paths(cluster)
   local list = { "/api", "/api/v1", "/apis" }
-  for _, name in ipairs(sorted(cluster.router.groups)) do
+  for _, name in ipairs(sortedKeys(cluster.router.groups)) do
     if name ~= "" then
       list[#list + 1] = "/apis/" .. name
       for _, version in ipairs(sortedVersions(cluster.router.groups[name])) do list[#list + 1] = "/apis/" .. name .. "/" .. version end

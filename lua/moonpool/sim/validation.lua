@@ -6,7 +6,7 @@ local values = require("moonpool.sim.values")
 
 local validation = {}
 
-local at = values.at
+local at, sortedKeys = values.at, values.sortedKeys
 
 local SUBDOMAIN = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end "
   .. "with an alphanumeric character (e.g. 'example.com', regex used for validation is "
@@ -47,13 +47,6 @@ local function checkName(resource, name, causes)
   elseif not resource.label and not isSubdomain(name) then
     causes[#causes + 1] = status.invalidValue("metadata.name", name, SUBDOMAIN)
   end
-end
-
-local function sortedKeys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
 end
 
 local function checkLabels(labels, field, causes)

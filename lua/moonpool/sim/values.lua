@@ -64,4 +64,13 @@ function values.dropNulls(value)
   return value
 end
 
+--- The keys of an object, sorted.
+---@return string[]
+function values.sortedKeys(object)
+  local keys = {}
+  for key in pairs(object) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
 return values
