@@ -50,8 +50,10 @@ void moon_lease_release(moon_lease *lease) {
 }
 
 moon_connection *moon_connection_push(lua_State *L) {
-  moon_connection *connection = lua_newuserdatauv(L, sizeof *connection, 0);
+  moon_connection *connection = lua_newuserdatauv(L, sizeof *connection, 1);
   *connection = (moon_connection){.tag = &type_tag};
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
   lua_setmetatable(L, -2);
   return connection;
@@ -193,6 +195,12 @@ static int connection_info(lua_State *L) {
 }
 
 /* The function for __index is on top of the stack. */
+static int core_pool_of(lua_State *L) {
+  check_connection(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
 static void make_metatable(lua_State *L, const void *key) {
   static const luaL_Reg meta[] = {{"__tostring", connection_tostring}, {"__close", connection_close}, {NULL, NULL}};
   lua_createtable(L, 0, 5);
@@ -213,6 +221,8 @@ int moon_connection_open(lua_State *L) {
   luaL_newlib(L, methods);
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "connectionMethods");
+  lua_pushcfunction(L, core_pool_of);
+  lua_setfield(L, -3, "poolOf");
   lua_pushcclosure(L, connection_index, 1);
   make_metatable(L, &live_key);
   make_metatable(L, &dead_key);

@@ -126,6 +126,10 @@ function Connection:info() end
 function Connection:release() end
 --- The methods of every Connection (looked in before the fields): lua/moonpool/ adds makeApiClient here.
 core.connectionMethods = Connection
+--- The pool that a connection was leased from, also after it was given back.
+---@param connection moonpool.Connection
+---@return moonpool.core.Pool
+function core.poolOf(connection) end
 
 ---@class moonpool.core.Stream  Has __close and __gc.
 local Stream = {}

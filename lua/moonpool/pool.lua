@@ -28,8 +28,8 @@ local pool = {}
 local eventNames = { "connectionCreated", "connectionAcquired", "connectionReleased", "connectionRemoved",
   "connectionUnhealthy", "connectionLeaked", "acquireTimeout", "poolReady", "poolDrained" }
 
--- A connection's session, for makeApiClient. Weak: neither keeps the other.
-local sessionOf = setmetatable({}, { __mode = "k" }) ---@type table<moonpool.Connection, moonpool.Session>
+-- A pool's session, for makeApiClient of its connections. Weak: neither keeps the other.
+local sessionOf = setmetatable({}, { __mode = "k" }) ---@type table<moonpool.core.Pool, moonpool.Session>
 
 --- What a client and a ConnectionPool have in common: a pool of the core, its events and its session.
 ---@class moonpool.OpenPool
@@ -55,6 +55,7 @@ function pool.open(kind, name, kubeConfig, context, options, pooling)
   self.session = session.new(handle, function()
     if handle:isDisposed() then check.misuse("%s was disposed", self.label) end
   end)
+  sessionOf[handle] = self.session
   -- The core holds the listener; the listener must not hold the emitter, whose handlers often hold the pool: a pool that
   -- nobody can reach any more is collected, and closed by that.
   local events = emitter.new(self.label, eventNames)
@@ -85,16 +86,6 @@ function OpenPool:once(event, handler)
   return self.emitter:once(event, handler)
 end
 
---- Leases a connection. Waits up to acquireTimeout.
----@return moonpool.Connection?, moonpool.Error?
-function OpenPool:acquire()
-  self:checkUsable()
-  local connection, err = self.handle:acquire()
-  if not connection then return nil, err end
-  sessionOf[connection] = self.session
-  return connection
-end
-
 -- ---------------------------------------------------------------------------------------------------------- kubeconfig
 local function isKubeConfig(value)
   return type(value) == "userdata" and value.getCurrentContext ~= nil and value.loadFromFile ~= nil
@@ -122,19 +113,18 @@ end
 -- ------------------------------------------------------------------------------------------------------ ConnectionPool
 ---@class moonpool.ConnectionPool
 ---@field open moonpool.OpenPool
-local ConnectionPool = { __name = "moonpool.ConnectionPool" }
 local methods = {}
+local ConnectionPool = { __name = "moonpool.ConnectionPool", __index = methods }
 
-function ConnectionPool.__index(_, name)
-  local method = methods[name]
-  if method or type(name) ~= "string" or name:find("^_") then return method end
+setmetatable(methods, { __index = function(_, name)
+  if type(name) ~= "string" or name:find("^_") then return nil end
   check.misuse('ConnectionPool has no method "%s"%s', name, check.hint(name, check.keys(methods)))
-end
+end })
 
 --- The pool that a method is called on.
-local function of(self, method)
-  check.self(self, ConnectionPool, ("pool:%s()"):format(method))
-  return rawget(self, "open")
+local function of(self, call)
+  if getmetatable(self) ~= ConnectionPool then check.self(self, ConnectionPool, call) end
+  return self.open
 end
 
 --- A pool of connections to the cluster of one context. Starts warm-up; waits for no network.
@@ -161,12 +151,16 @@ end
 --- Leases a connection for exclusive use. Give it back with `release`, or declare it `local conn <close>`.
 --- Waits up to acquireTimeout.
 ---@return moonpool.Connection?, moonpool.Error?
-function methods:acquire() return of(self, "acquire"):acquire() end
+function methods:acquire()
+  local open = of(self, "pool:acquire()")
+  open:checkUsable()
+  return open.handle:acquire()
+end
 
 --- Gives a lease back; raises when it was given back already or is another pool's.
 ---@param connection moonpool.Connection
 function methods:release(connection)
-  local open = of(self, "release")
+  local open = of(self, "pool:release()")
   if type(connection) ~= "userdata" then
     check.misuse("release: argument 1: expected a connection, got %s", check.describe(connection))
   end
@@ -177,28 +171,28 @@ end
 --- useTime (p50, p99, max), leaked. `streams`: the same numbers of the connections for long streams (watches, followed logs), of
 --- which there are up to 1,000 beside maxConnections, each for as long as it is needed.
 ---@return table
-function methods:getStats() return of(self, "getStats").handle:getStats() end
+function methods:getStats() return of(self, "pool:getStats()").handle:getStats() end
 
 --- Calls handler(connection, ...) for every event of that name: connectionCreated, connectionAcquired, connectionReleased,
 --- connectionRemoved (connection, reason), connectionUnhealthy, connectionLeaked, acquireTimeout, poolReady, poolDrained, error.
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function methods:on(event, handler) return of(self, "on"):on(event, handler) end
+function methods:on(event, handler) return of(self, "pool:on()"):on(event, handler) end
 
 --- The same for the next such event only.
 ---@param event string
 ---@param handler fun(...)
 ---@return moonpool.Subscription
-function methods:once(event, handler) return of(self, "once"):once(event, handler) end
+function methods:once(event, handler) return of(self, "pool:once()"):once(event, handler) end
 
 ---@param subscription moonpool.Subscription
 ---@return boolean
-function methods:off(subscription) return of(self, "off").emitter:off(subscription) end
+function methods:off(subscription) return of(self, "pool:off()").emitter:off(subscription) end
 
 --- Closes the pool: waiters get "closed", watches and followed logs end, leases have 5 s to come back. Waits until it is drained.
 --- Twice is fine.
-function methods:dispose() of(self, "dispose").handle:dispose() end
+function methods:dispose() of(self, "pool:dispose()").handle:dispose() end
 ConnectionPool.__close = methods.dispose
 
 function ConnectionPool:__tostring()
@@ -215,9 +209,7 @@ function core.connectionMethods:makeApiClient(class)
   if not api.isClass(class) then
     check.misuse("makeApiClient: argument 1: expected an API class such as moonpool.CoreV1Api, got %s", check.describe(class))
   end
-  local whole = sessionOf[self]
-  if not whole then check.misuse("makeApiClient: this connection was not acquired from a pool of this program") end
-  return api.new(class, whole:over(self))
+  return api.new(class, sessionOf[core.poolOf(self)]:over(self))
 end
 
 --- An API object over a pool of its own, for the current context. The pool lives as long as the object.
