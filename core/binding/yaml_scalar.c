@@ -1,4 +1,4 @@
-/* yaml_scalar.c: what a plain scalar means, by the rules of the YAML library that kubectl and the API server use.
+/* yaml_scalar.c: the Lua value of a plain scalar, by the rules of kube/scalar.h.
  *
  * The first character decides what is tried: a letter can only begin one of the known words, a digit or a sign a
  * number. Underscores in numbers do not count. An integer may be written in bases 2, 8 (010 or 0o10), 10 and 16. */
@@ -12,45 +12,32 @@
 
 #include "binding/json.h"
 #include "binding/yaml.h"
+#include "kube/scalar.h"
 
 enum { NUMBER_MAX = 400 }; /* longer scalars are strings */
 
-static bool is_one_of(const char *text, const char *const *words) {
-  for (; *words; words++) {
-    if (strcmp(text, *words) == 0) return true;
-  }
-  return false;
-}
-
 static moon_yaml_kind push_word(lua_State *L, const char *text) {
-  static const char *const yes[] = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL},
-                           *const no[] = {"n",     "N",     "no",  "No",  "NO",  "false",
-                                          "False", "FALSE", "off", "Off", "OFF", NULL},
-                           *const null[] = {"", "~", "null", "Null", "NULL", NULL},
-                           *const nan[] = {".nan", ".NaN", ".NAN", NULL}, *const inf[] = {".inf", ".Inf", ".INF", NULL};
-  if (is_one_of(text, null)) {
+  moon_word word = moon_scalar_word(text);
+  switch (word) {
+  case MOON_WORD_NULL:
     moon_json_push_null(L);
     return MOON_YAML_NULL;
-  }
-  bool is_yes = is_one_of(text, yes);
-  if (is_yes || is_one_of(text, no)) {
-    lua_pushboolean(L, is_yes);
+  case MOON_WORD_TRUE:
+  case MOON_WORD_FALSE:
+    lua_pushboolean(L, word == MOON_WORD_TRUE);
     return MOON_YAML_BOOLEAN;
-  }
-  if (is_one_of(text, nan)) {
+  case MOON_WORD_NAN:
     lua_pushnumber(L, NAN);
     return MOON_YAML_FLOAT;
-  }
-  bool sign = *text == '+' || *text == '-';
-  if (is_one_of(text + sign, inf)) {
+  case MOON_WORD_INFINITY:
     lua_pushnumber(L, *text == '-' ? -INFINITY : INFINITY);
     return MOON_YAML_FLOAT;
-  }
-  if (strcmp(text, "<<") == 0) {
+  case MOON_WORD_MERGE:
     lua_pushliteral(L, "<<");
     return MOON_YAML_MERGE;
+  default:
+    return MOON_YAML_STRING;
   }
-  return MOON_YAML_STRING;
 }
 
 /* An integer of any base that fits 64 bits, signed or not; a decimal one of any size. Pushes nothing when false. */
@@ -87,34 +74,6 @@ static bool push_integer(lua_State *L, const char *text) {
   return true;
 }
 
-static const char *skip_digits(const char *p) {
-  while (*p >= '0' && *p <= '9') p++;
-  return p;
-}
-
-/* [-+]? (.5 | 5 | 5. | 5.5) ([eE] [-+]? 5)? */
-static bool is_float(const char *p) {
-  if (*p == '+' || *p == '-') p++;
-  const char *whole = p;
-  p = skip_digits(p);
-  bool has_whole = p > whole;
-  if (*p == '.') {
-    const char *fraction = ++p;
-    p = skip_digits(p);
-    if (!has_whole && p == fraction) return false;
-  } else if (!has_whole) {
-    return false;
-  }
-  if (*p == 'e' || *p == 'E') {
-    p++;
-    if (*p == '+' || *p == '-') p++;
-    const char *exponent = p;
-    p = skip_digits(p);
-    if (p == exponent) return false;
-  }
-  return *p == '\0';
-}
-
 /* Whether a float is written as in JSON, which has no ".5", "5." and "05". */
 static bool is_json_number(const char *text) {
   const char *digits = text + (*text == '-'), *point = strchr(digits, '.');
@@ -146,14 +105,11 @@ moon_yaml_kind moon_yaml_push_plain(lua_State *L, const char *text, size_t len) 
     if (kind != MOON_YAML_STRING) return kind;
     char first = *copy;
     if ((first >= '0' && first <= '9') || first == '+' || first == '-') {
-      char *to = copy;
-      for (const char *from = copy; *from; from++) {
-        if (*from != '_') *to++ = *from;
-      }
-      *to = '\0';
+      moon_scalar_ungroup(copy);
       if (push_integer(L, copy)) return MOON_YAML_INTEGER;
     }
-    if (((first >= '0' && first <= '9') || first == '+' || first == '-' || first == '.') && is_float(copy)) {
+    if (((first >= '0' && first <= '9') || first == '+' || first == '-' || first == '.') &&
+        moon_scalar_is_decimal(copy)) {
       kind = push_float(L, copy);
       if (kind != MOON_YAML_STRING) return kind;
     }

@@ -13,6 +13,7 @@
 #include <yaml.h>
 
 #include "base/alloc.h"
+#include "kube/scalar.h"
 
 typedef struct anchor {
   char *name;
@@ -37,35 +38,6 @@ const char *moon_node_type_name(moon_node_type type) {
 
 /* ------------------------------------------------------------------------------------------- types of scalars */
 
-static bool one_of(const char *text, const char *const *words) {
-  for (; *words; words++)
-    if (strcmp(text, *words) == 0) return true;
-  return false;
-}
-
-static size_t skip_digits(const char **text) {
-  size_t count = 0;
-  for (; **text >= '0' && **text <= '9'; ++*text) count++;
-  return count;
-}
-
-/* [sign] digits [. digits] [e [sign] digits], with a digit on at least one side of the point. */
-static bool is_decimal(const char *text) {
-  if (*text == '-' || *text == '+') text++;
-  size_t digits = skip_digits(&text);
-  if (*text == '.') {
-    text++;
-    digits += skip_digits(&text);
-  }
-  if (!digits) return false;
-  if (*text == 'e' || *text == 'E') {
-    text++;
-    if (*text == '-' || *text == '+') text++;
-    if (!skip_digits(&text)) return false;
-  }
-  return *text == '\0';
-}
-
 /* 0x1f, 0o17, 0b11 with an optional sign, as long as it fits 64 bits. */
 static bool is_prefixed_integer(const char *text) {
   if (*text == '-' || *text == '+') text++;
@@ -80,31 +52,31 @@ static bool is_prefixed_integer(const char *text) {
 }
 
 static bool is_number(const char *text) {
-  static const char *const specials[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF", "+.inf",
-                                         "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", NULL};
-  if (one_of(text, specials)) return true;
-  if (!strchr("+-.0123456789", *text)) return false;
-  if (*text == '.' || !strchr(text, '_')) return is_decimal(text) || is_prefixed_integer(text);
-  /* Numbers may be grouped with underscores. */
-  char *plain = moon_strdup(text), *to = plain;
-  for (const char *from = text; *from; from++)
-    if (*from != '_') *to++ = *from;
-  *to = '\0';
-  bool number = is_decimal(plain) || is_prefixed_integer(plain);
+  if (!*text || !strchr("+-.0123456789", *text)) return false;
+  if (*text == '.' || !strchr(text, '_')) return moon_scalar_is_decimal(text) || is_prefixed_integer(text);
+  char *plain = moon_strdup(text);
+  moon_scalar_ungroup(plain);
+  bool number = moon_scalar_is_decimal(plain) || is_prefixed_integer(plain);
   moon_free_secret_text(plain);
   return number;
 }
 
 /* The type of a scalar without quotes and tag; is_true is set for booleans. */
 static moon_node_type plain_type(const char *text, bool *is_true) {
-  static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-  static const char *const trues[] = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL};
-  static const char *const falses[] = {"n",     "N",     "no",  "No",  "NO",  "false",
-                                       "False", "FALSE", "off", "Off", "OFF", NULL};
-  if (one_of(text, nulls)) return MOON_NODE_NULL;
-  *is_true = one_of(text, trues);
-  if (*is_true || one_of(text, falses)) return MOON_NODE_BOOLEAN;
-  return is_number(text) ? MOON_NODE_NUMBER : MOON_NODE_STRING;
+  moon_word word = moon_scalar_word(text);
+  *is_true = word == MOON_WORD_TRUE;
+  switch (word) {
+  case MOON_WORD_NULL:
+    return MOON_NODE_NULL;
+  case MOON_WORD_TRUE:
+  case MOON_WORD_FALSE:
+    return MOON_NODE_BOOLEAN;
+  case MOON_WORD_NAN:
+  case MOON_WORD_INFINITY:
+    return MOON_NODE_NUMBER;
+  default:
+    return is_number(text) ? MOON_NODE_NUMBER : MOON_NODE_STRING;
+  }
 }
 
 static void set_scalar_type(moon_node *node, const yaml_event_t *event) {
