@@ -72,7 +72,8 @@ void moon_error_free(moon_error *err);
 /* Version of the library, as MOON_VERSION was when it was built. */
 const char *moon_version(void);
 
-/* Options; the defaults are the seed's where the seed has them. Times in ms, 0 = off where it says so. */
+/* What a pool can be told, with the defaults. Times in ms, 0 = off where it says so. Options that contradict each other
+ * or are out of range fail with MOON_CONFIG. */
 typedef struct moon_pool_options {
   int max_connections;              /* 10; at least 1 */
   int min_connections;              /* 2; at most max_connections */
@@ -136,13 +137,15 @@ typedef struct moon_client_options {
 /* Reads kubeconfig and certificates and starts the pool; waits for no network. Fails with MOON_CONFIG or
  * MOON_CREDENTIAL. */
 moon_status moon_client_new(const moon_client_options *options, moon_client **out, moon_error **err);
-/* Closes the pool: leases have 5 s to come back. Does not wait. */
+/* Closes the pool, and gives the client up: give back every lease first, and let nobody be waiting for one. Calls that
+ * are under way on other threads have 5 s to end. Does not wait. NULL is fine. */
 void moon_client_release(moon_client *client);
 const char *moon_client_context(const moon_client *client);
 const char *moon_client_namespace(const moon_client *client); /* of the context; "default" where it names none */
 void moon_client_get_stats(const moon_client *client, moon_pool_stats *out);
 
-/* Leases a connection: exclusive until it is given back, exactly once. Waits up to acquire_timeout_ms. */
+/* Leases a connection: exclusive until it is given back, exactly once. Waits up to acquire_timeout_ms, then fails with
+ * MOON_ACQUIRE_TIMEOUT; while no connection can be made, with the error of that. */
 moon_status moon_client_acquire(moon_client *client, moon_conn **out, moon_error **err);
 void moon_client_give_back(moon_client *client, moon_conn *conn);
 uint64_t moon_conn_id(const moon_conn *conn); /* from 1, rising, unique in its pool */
@@ -151,7 +154,7 @@ uint64_t moon_conn_use_count(const moon_conn *conn);
 /* One API call. Zero means the default everywhere. */
 typedef struct moon_call_options {
   const char *method; /* NULL: "GET" */
-  const char *path;   /* "/api/v1/pods?limit=500", percent-encoded */
+  const char *path;   /* "/api/v1/pods?limit=500", percent-encoded; must begin with '/', else MOON_INVALID */
   const void *body;   /* NULL: none */
   size_t body_len;
   const char *content_type; /* of the body; NULL: application/json */
@@ -162,9 +165,9 @@ typedef struct moon_call_options {
 } moon_call_options;
 
 typedef struct moon_answer {
-  int status; /* 2xx: everything else is an error */
-  char *content_type;
-  char *body; /* NUL-terminated as well; never NULL */
+  int status;         /* 2xx: everything else is an error */
+  char *content_type; /* lower case, without parameters; NULL when the server sent none */
+  char *body;         /* NUL-terminated as well; never NULL */
   size_t body_len;
 } moon_answer;
 

@@ -1,4 +1,4 @@
-/* call.h: API calls as Lua functions that wait. */
+/* call.h: API calls as Lua functions that wait. Lua thread only. */
 #ifndef MOON_BINDING_CALL_H
 #define MOON_BINDING_CALL_H
 

@@ -1,4 +1,5 @@
-/* events.h: what happens in pools, told to Lua; and the pools that are being closed. One hub per universe. */
+/* events.h: what happens in pools, told to Lua; and the pools that are being closed. One hub per universe.
+ * Lua thread only; what happens is queued by whichever thread it happens on (pool/events.h). */
 #ifndef MOON_BINDING_EVENTS_H
 #define MOON_BINDING_EVENTS_H
 

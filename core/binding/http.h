@@ -1,4 +1,5 @@
-/* http.h: what the simulated clusters are built on: HTTP servers, certificates, timers (see lua/meta/core.lua). */
+/* http.h: what the simulated clusters are built on: HTTP servers, certificates, timers (see lua/meta/core.lua). Lua
+ * thread only. */
 #ifndef MOON_BINDING_HTTP_H
 #define MOON_BINDING_HTTP_H
 

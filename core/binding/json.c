@@ -15,8 +15,7 @@
 
 static const char null_key, array_key; /* their addresses are the registry keys */
 
-/* --- null ------------------------------------------------------------------------------------------------------------
- */
+/* --- null --- */
 
 static int null_tostring(lua_State *L) {
   lua_pushliteral(L, "null");
@@ -45,8 +44,7 @@ bool moon_json_is_null(lua_State *L, int index) {
   return is_null;
 }
 
-/* --- arrays
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- arrays --- */
 
 void moon_json_push_array_meta(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key) == LUA_TTABLE) return;
@@ -72,8 +70,7 @@ bool moon_json_is_array(lua_State *L, int index) {
   return is_array;
 }
 
-/* --- number objects
- * ---------------------------------------------------------------------------------------------------- */
+/* --- number objects --- */
 
 typedef struct number {
   lua_Number value;
@@ -171,8 +168,7 @@ const char *moon_json_number_text(lua_State *L, int index, size_t *len) {
   return n->text;
 }
 
-/* --- the module
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the module --- */
 
 /* decode(text) -> value | nil, err */
 static int json_decode(lua_State *L) {

@@ -80,8 +80,7 @@ struct moon_json_reader {
   int spared; /* KiB that were made of this text while the collector did not hear of it */
 };
 
-/* --- errors ---------------------------------------------------------------------------------------------------------
- */
+/* --- errors --- */
 
 static void fail_at_offset(moon_json_reader *r, uint64_t offset, const char *what) {
   r->error = moon_sprintf("line %llu, column %llu: %s", (unsigned long long)r->line,
@@ -124,8 +123,7 @@ static const char *expectation(const moon_json_reader *r) {
   return "nothing after the value";
 }
 
-/* --- tokens ----------------------------------------------------------------------------------------------------------
- */
+/* --- tokens --- */
 
 static bool has_byte_below(uint64_t word, unsigned limit) { /* limit <= 0x80; exact when no byte is >= 0x80 */
   return ((word - 0x0101010101010101u * limit) & ~word & 0x8080808080808080u) != 0;
@@ -426,8 +424,7 @@ static const char *read_cut_token(moon_json_reader *r) {
   return end;
 }
 
-/* --- levels ----------------------------------------------------------------------------------------------------------
- */
+/* --- levels --- */
 
 static void need_room(moon_json_reader *r, int count) {
   if (r->top + count <= r->room) return;
@@ -495,8 +492,7 @@ static void make_room(moon_json_reader *r) {
   need_room(r, 4);
 }
 
-/* --- the state machine
- * ------------------------------------------------------------------------------------------------ */
+/* --- the state machine --- */
 
 static const char *skip_space(moon_json_reader *r, const char *p) {
   for (; p < r->piece_end; p++) {
@@ -641,8 +637,7 @@ colon:
   goto value;
 }
 
-/* --- the coroutine
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the coroutine --- */
 
 static int go_on(lua_State *V, int status, lua_KContext context) {
   moon_json_reader *r = (moon_json_reader *)context;
@@ -694,8 +689,7 @@ static void read_bytes(lua_State *L, moon_json_reader *r, const char *bytes, siz
   if (!r->finishing) r->read += len;
 }
 
-/* --- the reader as others see it
- * ---------------------------------------------------------------------------------------- */
+/* --- the reader as others see it --- */
 
 static void forget(moon_json_reader *r) {
   r->top = ROOT_PLACE - 1;

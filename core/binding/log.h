@@ -1,4 +1,4 @@
-/* log.h: log lines to a Lua function. */
+/* log.h: log lines to a Lua function. Lua thread only; the lines come from any. */
 #ifndef MOON_BINDING_LOG_H
 #define MOON_BINDING_LOG_H
 

@@ -1,4 +1,4 @@
-/* options.h: the options that scripts give a pool, from a Lua table. */
+/* options.h: the options that scripts give a pool, from a Lua table. Lua thread only. */
 #ifndef MOON_BINDING_OPTIONS_H
 #define MOON_BINDING_OPTIONS_H
 

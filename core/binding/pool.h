@@ -1,4 +1,4 @@
-/* pool.h: the Lua handle of a pool (see moonpool.core.Pool in lua/meta/core.lua). */
+/* pool.h: the Lua handle of a pool (see moonpool.core.Pool in lua/meta/core.lua). Lua thread only. */
 #ifndef MOON_BINDING_POOL_H
 #define MOON_BINDING_POOL_H
 

@@ -1,4 +1,4 @@
-/* request.h: a request from its Lua table (see moonpool.core.Request in lua/meta/core.lua). */
+/* request.h: a request from its Lua table (see moonpool.core.Request in lua/meta/core.lua). Lua thread only. */
 #ifndef MOON_BINDING_REQUEST_H
 #define MOON_BINDING_REQUEST_H
 

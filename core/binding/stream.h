@@ -1,4 +1,4 @@
-/* stream.h: streaming answers as Lua handles (see moonpool.core.Stream in lua/meta/core.lua). */
+/* stream.h: streaming answers as Lua handles (see moonpool.core.Stream in lua/meta/core.lua). Lua thread only. */
 #ifndef MOON_BINDING_STREAM_H
 #define MOON_BINDING_STREAM_H
 

@@ -47,8 +47,7 @@ typedef struct walk {
   moon_buffer error;
 } walk;
 
-/* --- errors ---------------------------------------------------------------------------------------------------------
- */
+/* --- errors --- */
 
 static bool is_name(const char *text, size_t len) {
   for (size_t i = 0; i < len; i++) {
@@ -88,8 +87,7 @@ __attribute__((format(printf, 3, 4))) static bool refuse(walk *w, const level *a
   return false;
 }
 
-/* --- scalars ---------------------------------------------------------------------------------------------------------
- */
+/* --- scalars --- */
 
 static size_t integer_text(lua_Integer value, char *text) { /* text: 24 bytes; faster than printf */
   char digits[24], *d = digits, *to = text;
@@ -139,8 +137,7 @@ static bool write_userdata(walk *w, const level *at) {
   return true;
 }
 
-/* --- tables
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- tables --- */
 
 static bool write_value(walk *w, const level *at);
 

@@ -21,8 +21,7 @@ typedef struct yaml_reader {
   int copies;
 } yaml_reader;
 
-/* --- errors ---------------------------------------------------------------------------------------------------------
- */
+/* --- errors --- */
 
 static int fail_at(yaml_reader *y, yaml_mark_t mark, const char *what) {
   return luaL_error(y->L, "line %d, column %d: %s", (int)mark.line + 1, (int)mark.column + 1, what);
@@ -47,8 +46,7 @@ static void advance(yaml_reader *y) {
   }
 }
 
-/* --- anchors and aliases
- * ------------------------------------------------------------------------------------------------ */
+/* --- anchors and aliases --- */
 
 /* Pushes a copy of the value at `index`, which would stand `depth` levels deep. */
 static void push_copy(yaml_reader *y, int index, int depth) {
@@ -107,8 +105,7 @@ static void keep_anchor(yaml_reader *y) {
   lua_remove(L, -2);
 }
 
-/* --- scalars
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- scalars --- */
 
 /* Pushes what base64 text stands for. */
 static void push_binary(yaml_reader *y, const char *text, size_t len) {
@@ -154,8 +151,7 @@ static moon_yaml_kind push_scalar(yaml_reader *y) {
   return MOON_YAML_STRING;
 }
 
-/* --- collections
- * -------------------------------------------------------------------------------------------------------- */
+/* --- collections --- */
 
 static moon_yaml_kind push_node(yaml_reader *y, int depth);
 
@@ -270,8 +266,7 @@ static moon_yaml_kind push_node(yaml_reader *y, int depth) {
   return kind;
 }
 
-/* --- documents
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- documents --- */
 
 static bool is_nothing(const yaml_event_t *event) {
   return event->type == YAML_SCALAR_EVENT && event->data.scalar.length == 0 && event->data.scalar.plain_implicit &&

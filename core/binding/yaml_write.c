@@ -10,8 +10,7 @@
 #include "binding/value_walk.h"
 #include "binding/yaml.h"
 
-/* --- writing
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static int add_output(void *out, unsigned char *bytes, size_t len) {
   moon_buffer_add(out, bytes, len);
@@ -120,8 +119,7 @@ bool moon_yaml_write(lua_State *L, int index, moon_buffer *out) {
   return false;
 }
 
-/* --- the module
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the module --- */
 
 /* Reads the text that is the only argument and pushes its documents. False: pushes nil and an error object. */
 static bool read_argument(lua_State *L) {

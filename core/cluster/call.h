@@ -2,8 +2,8 @@
  *
  * A call takes a stream's place on a connection of its pool (or uses a leased connection that it was given), runs the
  * request there, gives the place back, and decides whether to try again:
- *   - a read whose connection was lost, or any request that was never sent: another connection, after a back-off (100
- * ms doubling, jittered, at most 10 s; the first try after a connection refused a stream comes at once);
+ *   - a read whose connection was lost, or any request that was never sent: another connection, after a back-off
+ *     (100 ms doubling, jittered, at most 10 s; the first try after a connection refused a stream comes at once);
  *   - 429, and 503 with Retry-After: any method, after the time the server asked for;
  *   - anything else: no. A write that was sent and whose connection was lost ends with "outcome unknown" in its error.
  * The deadline (request->timeout_ms) always wins. An HTTP status of 400 or more ends as an error made from the Status

@@ -1,5 +1,5 @@
 /* cluster.h: one Kubernetes cluster as the floors above see it: a name, how to reach it, and its pool of connections.
- */
+ * Immutable but for its count of references; any thread. */
 #ifndef MOON_CLUSTER_CLUSTER_H
 #define MOON_CLUSTER_CLUSTER_H
 

@@ -1,5 +1,5 @@
 /* network.h: what joins a pool to the network: its reactor, its dialer, and a transport behind each of its connections.
- */
+ * Any thread, where nothing else is said. */
 #ifndef MOON_CLUSTER_NETWORK_H
 #define MOON_CLUSTER_NETWORK_H
 

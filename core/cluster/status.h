@@ -1,4 +1,4 @@
-/* status.h: HTTP answers of 400 and more, as errors. */
+/* status.h: HTTP answers of 400 and more, as errors. Functions without state; any thread. */
 #ifndef MOON_CLUSTER_STATUS_H
 #define MOON_CLUSTER_STATUS_H
 

@@ -2,7 +2,7 @@
  *
  * An exchange lives inside whatever needs it (a call, a health check) and is driven by the transport it runs on, on
  * that transport's reactor thread. Its callbacks run there too. `headers` and `data` run inside libcurl and must not
- * touch transport or exchange; `done` may. */
+ * touch transport or exchange; `done` may, but must not close the transport. */
 #ifndef MOON_NET_EXCHANGE_H
 #define MOON_NET_EXCHANGE_H
 

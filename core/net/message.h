@@ -1,4 +1,5 @@
-/* message.h: one HTTP request and its answer, as the floors above net/ see them. */
+/* message.h: one HTTP request and its answer, as the floors above net/ see them. Plain data without a lock: a request
+ * stands still while it runs, a response belongs to the reactor's thread until the request is over. */
 #ifndef MOON_NET_MESSAGE_H
 #define MOON_NET_MESSAGE_H
 

@@ -7,8 +7,9 @@
  *
  * Everything here runs on the transport's reactor thread, except moon_transport_new. Events are never called from
  * inside libcurl. Order: (established | failed) first; later limited (with HTTP/2: once its settings are
- * known, and once more where a request is refused), drain and lost at most once each. After
- * moon_transport_close no event comes. */
+ * known, and once more where a request is refused), drain and lost at most once each. After moon_transport_close no
+ * event comes. It must not be called from an event or from a request's `done`: the transport still looks at itself
+ * after those. Post a task that calls it. */
 #ifndef MOON_NET_TRANSPORT_H
 #define MOON_NET_TRANSPORT_H
 
@@ -39,7 +40,7 @@ void moon_transport_run(moon_transport *transport, moon_exchange *exchange);
  * HTTP/1.1 this costs the connection. */
 void moon_transport_abort(moon_exchange *exchange, moon_error *err);
 void moon_transport_pause(moon_exchange *exchange, bool paused);
-/* Ends all requests with MOON_CLOSED, closes the socket, frees the transport. */
+/* Ends all requests with MOON_CLOSED, closes the socket, frees the transport. Never from an event or a `done`. */
 void moon_transport_close(moon_transport *transport);
 
 #endif

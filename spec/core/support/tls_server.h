@@ -13,10 +13,12 @@
  *   /headers?n=N              200 with N header lines of 1000 bytes
  *   /last                     200 with Connection: close
  *   /close, /reset            no answer: FIN, RST
- *   /then-close, /then-reset  an answer, and ?ms=N later FIN, RST; /then-bye: TLS's own farewell, then FIN; /then-junk:
- * bytes that nobody asked for /truncated, /cut          400 of 1000 bytes, then FIN, RST /hang, /stall never an answer;
- * 100 of 1000 bytes and no more /drip?n=N&ms=M            N bytes, one every M ms /not-http                 text that
- * is no HTTP
+ *   /then-close, /then-reset  an answer, and ?ms=N later FIN, RST
+ *   /then-bye, /then-junk     an answer, then TLS's own farewell and FIN; then bytes that nobody asked for
+ *   /truncated, /cut          400 of 1000 bytes, then FIN, RST
+ *   /hang, /stall             never an answer; 100 of 1000 bytes and no more
+ *   /drip?n=N&ms=M            N bytes, one every M ms
+ *   /not-http                 text that is no HTTP
  *
  * Everything else is a 404. Records are complete when the client has the answer; they live until the server ends. */
 #ifndef SPEC_TLS_SERVER_H
