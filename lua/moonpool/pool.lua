@@ -129,7 +129,7 @@ end
 
 --- A pool of connections to the cluster of one context. Starts warm-up; waits for no network.
 ---@param context string the context of the kubeconfig to use
----@param kubeConfigFactory fun(): moonpool.KubeConfig called here, and again when credentials must be read again
+---@param kubeConfigFactory fun(): moonpool.KubeConfig called once, here
 ---@param options moonpool.PoolOptions?
 ---@return moonpool.ConnectionPool?, moonpool.Error?
 function pool.ConnectionPool(context, kubeConfigFactory, options)
