@@ -100,6 +100,8 @@ static CURLM *new_multi(moon_transport *t) {
   return multi;
 }
 
+static void settle(moon_transport *t);
+
 static void socket_ready(moon_watch *watch, int events) {
   moon_transport *t = watch->owner;
   if (t->idle) { /* nobody reads an idle connection: whatever woke us, the other side is gone */
@@ -108,7 +110,7 @@ static void socket_ready(moon_watch *watch, int events) {
     t->broken = recv(watch->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
     moon_watch_set(watch, 0);
     t->gone = true;
-    moon_transport_settle(t);
+    settle(t);
     return;
   }
   /* An error is not told as such: libcurl would not read what came before it, which may be the whole answer. */
@@ -117,7 +119,7 @@ static void socket_ready(moon_watch *watch, int events) {
   if (events > 0 && (events & UV_WRITABLE)) bits |= CURL_CSELECT_OUT;
   int running;
   curl_multi_socket_action(t->multi, watch->fd, bits, &running);
-  moon_transport_settle(t);
+  settle(t);
 }
 
 curl_socket_t moon_transport_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
@@ -169,6 +171,23 @@ static void let_go_of_sockets(moon_transport *t) {
   }
 }
 
+static void helper_ready(moon_watch *watch, int events) {
+  moon_transport *t = ((helper_watch *)watch->owner)->transport;
+  int running;
+  curl_multi_socket_action(t->multi, watch->fd, events < 0 ? CURL_CSELECT_ERR : CURL_CSELECT_IN, &running);
+  settle(t);
+}
+
+/* A descriptor that libcurl made for itself: its resolver thread's answer comes through it. */
+static moon_watch *watch_helper(moon_transport *t, int fd) {
+  helper_watch *helper = moon_zalloc(sizeof *helper);
+  helper->transport = t;
+  helper->watch = moon_watch_new(t->reactor, fd, helper_ready, helper);
+  moon_list_push_back(&t->helpers, &helper->node);
+  curl_multi_assign(t->multi, fd, helper->watch);
+  return helper->watch;
+}
+
 static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
   moon_transport *t = arg;
   if (t->blind) return 0;
@@ -185,26 +204,9 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
     }
     return 0;
   }
-  if (!watch) watch = moon_transport_watch_helper(t, fd);
+  if (!watch) watch = watch_helper(t, fd);
   moon_watch_set(watch, (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
   return 0;
-}
-
-static void helper_ready(moon_watch *watch, int events) {
-  moon_transport *t = ((helper_watch *)watch->owner)->transport;
-  int running;
-  curl_multi_socket_action(t->multi, watch->fd, events < 0 ? CURL_CSELECT_ERR : CURL_CSELECT_IN, &running);
-  moon_transport_settle(t);
-}
-
-/* A descriptor that libcurl made for itself: its resolver thread's answer comes through it. */
-moon_watch *moon_transport_watch_helper(moon_transport *t, int fd) {
-  helper_watch *helper = moon_zalloc(sizeof *helper);
-  helper->transport = t;
-  helper->watch = moon_watch_new(t->reactor, fd, helper_ready, helper);
-  moon_list_push_back(&t->helpers, &helper->node);
-  curl_multi_assign(t->multi, fd, helper->watch);
-  return helper->watch;
 }
 
 /* --- libcurl's timer --- */
@@ -224,7 +226,7 @@ static void kick(moon_transport *t) {
   if (may_resolve) find_free_slots(t, slots);
   curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   if (may_resolve) close_pairs_on_exec(slots);
-  moon_transport_settle(t);
+  settle(t);
 }
 
 static void timer_due(moon_timer *timer) {
@@ -302,7 +304,7 @@ static bool ends_connection(const moon_exchange *exchange) {
   }
 }
 
-void moon_transport_settle(moon_transport *t) {
+static void settle(moon_transport *t) {
   if (t->settling) return; /* a `done` below ran something: the loop here sees to it */
   t->settling = true;
   moon_list ended;
@@ -457,14 +459,14 @@ void moon_transport_abort(moon_exchange *exchange, moon_error *err) {
   curl_multi_remove_handle(t->multi, exchange->easy);
   if (t->gone && t->established) tell_lost(t);
   moon_exchange_finish(exchange, err);
-  moon_transport_settle(t);
+  settle(t);
 }
 
 void moon_transport_pause(moon_exchange *exchange, bool paused) {
   moon_transport *t = exchange->transport;
   if (!t) return;
   moon_exchange_pause(exchange, paused);
-  moon_transport_settle(t);
+  settle(t);
 }
 
 void moon_transport_suspect(moon_transport *t) {

@@ -45,10 +45,8 @@ struct moon_transport {
 };
 
 /* transport.c */
-void moon_transport_settle(moon_transport *transport);
 void moon_transport_seal(moon_transport *transport, CURL *easy, int local_port);
 void moon_transport_suspect(moon_transport *transport); /* silent for too long: out of the pool with it */
-moon_watch *moon_transport_watch_helper(moon_transport *transport, int fd);
 curl_socket_t moon_transport_open_socket(void *exchange, curlsocktype purpose, struct curl_sockaddr *address);
 int moon_transport_close_socket(void *transport, curl_socket_t fd);
 
