@@ -2,6 +2,7 @@
 #include "net/dialer.h"
 
 #include <ctype.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -24,6 +25,7 @@ struct moon_dialer {
   atomic_int refs;
   moon_target *target;
   char *cluster, *endpoint, *base_url;
+  bool needs_lookup;
   struct curl_slist *headers;    /* Authorization is in here: wiped when freed */
   struct curl_slist *connect_to; /* with tls-server-name only */
   X509_STORE *store;             /* NULL: nothing is verified */
@@ -251,6 +253,8 @@ static moon_error *set_address(moon_dialer *dialer) {
   size_t path_len = strlen(path);
   while (path_len && path[path_len - 1] == '/') path[--path_len] = '\0';
   dialer->endpoint = moon_sprintf("%s://%s:%s", scheme, host, port);
+  struct in_addr unused;
+  dialer->needs_lookup = host[0] != '[' && inet_pton(AF_INET, host, &unused) != 1;
   bool secure = !strcasecmp(scheme, "https");
   if (secure && target->tls_server_name && *target->tls_server_name) {
     char *route = moon_sprintf("%s:%s:%s:%s", target->tls_server_name, port, host, port);
@@ -362,6 +366,10 @@ const moon_target *moon_dialer_target(const moon_dialer *dialer) {
 bool moon_dialer_has_credentials(const moon_dialer *dialer) {
   const moon_target *target = dialer->target;
   return target->token || target->username || dialer->certificate;
+}
+
+bool moon_dialer_needs_lookup(const moon_dialer *dialer) {
+  return dialer->needs_lookup;
 }
 
 const char *moon_dialer_base_url(const moon_dialer *dialer) {

@@ -26,6 +26,7 @@ const char *moon_dialer_cluster(const moon_dialer *dialer);
 const char *moon_dialer_endpoint(const moon_dialer *dialer); /* "https://host:port", for messages */
 const moon_target *moon_dialer_target(const moon_dialer *dialer);
 bool moon_dialer_has_credentials(const moon_dialer *dialer); /* something that says who asks is sent */
+bool moon_dialer_needs_lookup(const moon_dialer *dialer);    /* its address is a name */
 const char *moon_dialer_base_url(const moon_dialer *dialer); /* what request paths are put behind */
 struct curl_slist *moon_dialer_headers(const moon_dialer *dialer);
 bool moon_dialer_may_compress(const moon_dialer *dialer);

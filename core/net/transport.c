@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "net/lookups.h"
 #include "net/transport_internal.h"
 
 enum {
@@ -129,6 +130,8 @@ curl_socket_t moon_transport_open_socket(void *arg, curlsocktype purpose, struct
     exchange->refused = true;
     return CURL_SOCKET_BAD;
   }
+  if (t->lookup >= 0) moon_lookup_end(t->lookup);
+  t->lookup = -1;
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
   /* The number may be that of a socket which libcurl has just closed and still believes to be watched. */
@@ -346,6 +349,20 @@ static void settle(moon_transport *t) {
 
 /* --- establishing --- */
 
+static moon_error *located(const moon_transport *t, moon_error *err) {
+  moon_error_set(&err->cluster, moon_dialer_cluster(t->dialer));
+  moon_error_set(&err->endpoint, moon_dialer_endpoint(t->dialer));
+  return err;
+}
+
+static moon_error *no_lookup_error(const moon_transport *t) {
+  return located(t,
+                 moon_error_new(MOON_CONNECT,
+                                "%s: the name is not looked up, because %d lookups are unanswered (is the name server "
+                                "down?)",
+                                moon_dialer_endpoint(t->dialer), MOON_MAX_LOOKUPS));
+}
+
 static moon_error *no_keepalive_error(const moon_transport *t, int status) {
   const char *endpoint = moon_dialer_endpoint(t->dialer);
   moon_error *err;
@@ -356,15 +373,20 @@ static moon_error *no_keepalive_error(const moon_transport *t, int status) {
     err = moon_error_new(MOON_CONNECT, "%s: the server answers (HTTP %d), but closes the connection after each answer",
                          endpoint, status);
   }
-  moon_error_set(&err->cluster, moon_dialer_cluster(t->dialer));
-  moon_error_set(&err->endpoint, endpoint);
-  return err;
+  return located(t, err);
 }
 
 static void hello_done(moon_exchange *exchange, moon_error *err) {
   moon_transport *t = MOON_ENTRY(exchange, moon_transport, hello);
   int status = t->hello_response.status;
   moon_response_clear(&t->hello_response);
+  if (t->lookup >= 0) {
+    if (exchange->result == CURLE_COULDNT_RESOLVE_HOST)
+      moon_lookup_end(t->lookup);
+    else
+      moon_lookup_give_up(t->lookup);
+    t->lookup = -1;
+  }
   if (t->established) {
     if (err) tell_lost(t);
     moon_error_free(err);
@@ -390,6 +412,11 @@ void moon_transport_connect(moon_transport *t, int64_t timeout_ms) {
       .deadline_ms = moon_clock_now_ms() + timeout_ms,
   };
   t->connect_timeout_ms = timeout_ms;
+  if (moon_dialer_needs_lookup(t->dialer) && (t->lookup = moon_lookup_begin()) < 0) {
+    t->lost = true;
+    t->events->failed(t->owner, no_lookup_error(t));
+    return;
+  }
   moon_transport_run(t, &t->hello);
 }
 
@@ -417,6 +444,7 @@ void moon_transport_seal(moon_transport *t, CURL *easy, int port) {
 moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, const moon_transport_events *events,
                                    void *owner) {
   moon_transport *t = moon_zalloc(sizeof *t);
+  t->lookup = -1;
   t->reactor = moon_reactor_retain(reactor);
   t->dialer = moon_dialer_retain(dialer);
   t->events = events;

@@ -30,6 +30,7 @@ struct moon_transport {
   moon_exchange hello; /* the request that establishes it */
   moon_response hello_response;
   int64_t connect_timeout_ms;
+  int lookup;       /* its place among the process's lookups; -1: it has none */
   int64_t heard_ms; /* last byte of any answer */
 
   bool sealed; /* the session exists; no further socket may be opened */

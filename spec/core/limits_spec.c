@@ -25,6 +25,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "net/lookups.h"
 #include "support/net_fixture.h"
 
 extern char **environ;
@@ -99,6 +100,8 @@ static void expect_within(int64_t since_ms, int64_t limit_ms) {
   if (took_ms > limit_ms) fail_msg("took %lld ms, expected %lld at most", (long long)took_ms, (long long)limit_ms);
 }
 
+static void nothing_to_do(void *unused) {}
+
 /* --- connecting --- */
 
 static void a_name_that_is_not_resolved_blocks_nothing(void **state) {
@@ -131,6 +134,33 @@ static void closing_does_not_wait_for_the_resolver(void **state) {
     line_close(&l);
   }
   expect_within(start_ms, 3000);
+  moon_dialer_release(lost);
+}
+
+/* The last spec: it leaves no place for another lookup. */
+static void looks_up_only_so_many_names_at_once(void **state) {
+  enum { TRIES = MOON_MAX_LOOKUPS + 6 };
+  moon_dialer *lost = dialer_of(target_of(server, "https", "hangs.test"));
+  line lines[TRIES], works;
+  int refused = 0, before = resolving; /* other specs' may still be at it: their time has been moved on */
+  for (int i = 0; i < TRIES; i++) line_dial(&lines[i], reactor, lost, 500);
+  for (int i = 0; i < TRIES; i++) {
+    assert_true(becomes(&lines[i].failures, 1));
+    if (strstr(lines[i].error->message, "the name is not looked up, because 64 lookups are unanswered")) refused++;
+    line_close(&lines[i]);
+  }
+  assert_true(refused >= TRIES - MOON_MAX_LOOKUPS);
+  assert_true(resolving <= before + MOON_MAX_LOOKUPS);
+  line_open(&works, reactor, dialer); /* an address needs none */
+  fetch_ok(&works, "/echo");
+  line_close(&works);
+  moon_clock_set_ms(moon_clock_now_ms() + MOON_LOOKUP_LINGERS_MS + 1); /* by then the resolver has given up as well */
+  line again;
+  line_dial(&again, reactor, lost, 500);
+  on_reactor(reactor, nothing_to_do, NULL);
+  assert_int_equal(count_of(&again.failures), 0);
+  line_close(&again);
+  moon_clock_run();
   moon_dialer_release(lost);
 }
 
@@ -298,8 +328,6 @@ static void gives_a_slow_answer_its_time_as_long_as_it_comes(void **state) {
   line_close(&l);
 }
 
-static void nothing_to_do(void *unused) {}
-
 static void takes_a_connection_that_is_silent_for_long_out_of_use(void **state) {
   line l;
   line_open(&l, reactor, dialer);
@@ -394,6 +422,7 @@ int main(int count, char **arguments) {
       cmocka_unit_test(takes_back_a_request_in_every_stage),
       cmocka_unit_test(takes_back_a_request_that_was_not_sent_without_loss),
       cmocka_unit_test(keeps_a_connection_that_was_idle_for_long),
+      cmocka_unit_test(looks_up_only_so_many_names_at_once),
   };
   return cmocka_run_group_tests(tests, start_server_and_reactor, end_server_and_reactor);
 }
