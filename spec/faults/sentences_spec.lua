@@ -42,15 +42,19 @@ current-context: here
     return "https://127.0.0.1:" .. server:port(), server
   end
 
-  local function check(kind, pattern, made)
-    local value, err = made.core.listNamespace()
-    assert.is_nil(value)
+  local function checkError(kind, pattern, err)
     assert.equal(kind, err.kind)
     assert.equal("here", err.cluster)
     assert.matches(pattern, tostring(err))
     assert.is_nil(tostring(err):find("\n"))
     assert.is_nil(tostring(err):find(TOKEN, 1, true))
     return err
+  end
+
+  local function check(kind, pattern, made)
+    local value, err = made.core.listNamespace()
+    assert.is_nil(value)
+    return checkError(kind, pattern, err)
   end
 
   lazy_setup(function() authority = core.pki.authority "the-authority" end)
@@ -108,8 +112,13 @@ current-context: here
     it("TLS on a port of plain http", function()
       local plain = assert(core.http.listen { address = "127.0.0.1", handler = function() return 200, "{}", "application/json" end })
       servers[1] = plain
-      check("tls", "the server does not speak TLS on this port %(.+%); is it plain http%? %(tls%)$",
-        client(kubeconfig("https://127.0.0.1:" .. plain:port())))
+      local namespaces, err
+      for _ = 1, 10 do -- what an HTTP server makes of the random bytes of a handshake varies: some it just hangs up on
+        namespaces, err = client(kubeconfig("https://127.0.0.1:" .. plain:port())).core.listNamespace()
+        assert.is_nil(namespaces)
+        if err.kind == "tls" then break end
+      end
+      checkError("tls", "the server does not speak TLS on this port %(.+%); is it plain http%? %(tls%)$", err)
     end)
   end)
 
