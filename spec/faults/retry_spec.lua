@@ -104,7 +104,7 @@ describe("a call that fails", function()
   describe("with 429", function()
     it("waits as long as Retry-After says, whatever the method", function()
       for _, method in ipairs { "GET", "POST", "DELETE" } do
-        faults { type = "status", code = 429, retryAfter = 1, count = 1, method = method }
+        faults { type = "status", code = 429, retryAfter = 1, count = 1, method = method, path = "/api/v1/namespaces*" }
         local took, result
         if method == "GET" then
           took, result = timed(client.core.listNamespace)
