@@ -105,7 +105,8 @@ void fake_net_end(fake_net *fake) {
   pthread_mutex_destroy(&fake->lock);
 }
 
-moon_pool_net fake_net_functions(fake_net *fake) {
+/* The functions to give to moon_pool_new. */
+static moon_pool_net functions_of(fake_net *fake) {
   return (moon_pool_net){.ctx = fake,
                          .connect = fake_connect,
                          .check = fake_check,
@@ -115,7 +116,7 @@ moon_pool_net fake_net_functions(fake_net *fake) {
 }
 
 moon_pool *fake_net_pool(fake_net *fake, const moon_pool_options *options, moon_event_queue *events) {
-  moon_pool_net net = fake_net_functions(fake);
+  moon_pool_net net = functions_of(fake);
   return fake->pool = moon_pool_new("test", options, &net, events);
 }
 
@@ -128,7 +129,7 @@ int fake_net_pending(fake_net *fake, fake_kind kind) {
 }
 
 moon_pool *fake_net_lane(fake_net *fake, moon_pool *pool) {
-  moon_pool_net net = fake_net_functions(fake);
+  moon_pool_net net = functions_of(fake);
   return fake->pool = moon_pool_add_lane(pool, &net);
 }
 

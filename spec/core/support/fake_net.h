@@ -46,8 +46,6 @@ typedef struct fake_net {
 
 void fake_net_init(fake_net *fake);
 void fake_net_end(fake_net *fake);
-/* The functions to give to moon_pool_new. */
-moon_pool_net fake_net_functions(fake_net *fake);
 /* Makes a pool on it, which fake_net_advance will tick. */
 moon_pool *fake_net_pool(fake_net *fake, const moon_pool_options *options, moon_event_queue *events);
 moon_pool *fake_net_lane(fake_net *fake, moon_pool *pool); /* gives a pool its lane, likewise */
