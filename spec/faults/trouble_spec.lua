@@ -66,9 +66,10 @@ describe("in the middle of calls", function()
   end)
 
   it("dispose ends them all, and those that begin later raise", function()
+    local over = 0 -- in all rounds: in one of them every call may just have ended
     for round = 1, 10 do
       local client = open { maxConnections = 3 }
-      local tasks, over = {}, 0
+      local tasks = {}
       for i = 1, 20 do
         tasks[i] = moonpool.spawn(function()
           while true do
@@ -88,8 +89,8 @@ describe("in the middle of calls", function()
       end
       local stats = client:getPoolStats()
       assert.same({ 0, 0, 0 }, { stats.total, stats.inUse, stats.waitQueueLength })
-      assert.is_true(over > 0)
     end
+    assert.is_true(over > 0)
   end)
 
   it("handlers that raise, sleep and call disturb nobody", function()
