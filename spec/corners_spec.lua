@@ -117,7 +117,7 @@ describe("a pool", function()
     local pool <close> = here:pool { minConnections = 3 }
     eventually(LONG, "warm-up", function() return pool:getStats().idle == 3 end)
     here.faults:set { { type = "refuse" } }
-    here.cluster.listener:dropConnections()
+    here.cluster:dropConnections()
     moonpool.sleep(1500) -- some back-offs
     assert.equal(0, pool:getStats().idle)
     here.faults:clear()

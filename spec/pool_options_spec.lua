@@ -64,7 +64,7 @@ describe("the pool option", function()
   it("minConnections are kept up when connections are lost", function()
     local pool <close> = here:pool { minConnections = 3 }
     eventually(LONG, "connections", function() return pool:getStats().idle == 3 end)
-    here.cluster.listener:dropConnections()
+    here.cluster:dropConnections()
     eventually(LONG, "new connections", function() return pool:getStats().removed.error == 3 and pool:getStats().idle == 3 end)
     assert.equal(6, pool:getStats().created)
   end)

@@ -93,7 +93,7 @@ describe("the statistics of a pool", function()
       return table.concat(reasons, " ")
     end
     local one = { minConnections = 1 }
-    assert.equal("error", removedAfter(one, function() here.cluster.listener:dropConnections() end))
+    assert.equal("error", removedAfter(one, function() here.cluster:dropConnections() end))
     assert.equal("closed", removedAfter(one, function(pool) pool:dispose() end))
     assert.equal("lifetime", removedAfter({ minConnections = 1, maxLifetime = 30 }, function() end))
     assert.equal("unhealthy", removedAfter({ minConnections = 1, healthCheckInterval = 20, healthCheckRetries = 0 }, function()

@@ -361,8 +361,11 @@ static int server_port(lua_State *L) {
 
 static int server_set_listening(lua_State *L) {
   listener *l = open_server_at(L, 1);
-  const char *const ways[] = {
-      [MOON_HTTP_ACCEPT] = "accept", [MOON_HTTP_STALL] = "stall", [MOON_HTTP_REFUSE] = "refuse", NULL};
+  const char *const ways[] = {[MOON_HTTP_ACCEPT] = "accept",
+                              [MOON_HTTP_STALL] = "stall",
+                              [MOON_HTTP_FREEZE] = "freeze",
+                              [MOON_HTTP_REFUSE] = "refuse",
+                              NULL};
   moon_error *err = NULL;
   if (moon_http_server_set_listening(l->server, (moon_http_listening)luaL_checkoption(L, 2, NULL, ways), &err))
     return failure(L, err);

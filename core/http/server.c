@@ -4,9 +4,9 @@
  * was ever told to show; connections stay with the face that they were made with. Faces run without threads: their
  * epoll descriptor is polled by our loop, and a loop timer stands for the time-out they ask for.
  *
- * Invariants: no face is run while it runs, and none is stopped while any of the server runs; a connection's socket is
- * watched for a hang-up exactly while its exchange is suspended (see exchange.c), because libmicrohttpd does not look
- * at it then. */
+ * Invariants: no face is run while it runs, nor while the server is frozen, and none is stopped while any of the server
+ * runs; a connection's socket is watched for a hang-up exactly while its exchange is suspended (see exchange.c),
+ * because libmicrohttpd does not look at it then. */
 #include "http/server.h"
 
 #include <arpa/inet.h>
@@ -49,6 +49,7 @@ struct moon_http_server {
   unsigned idle_timeout_s;
   size_t accepted;
   bool announced; /* `ready` was called, and the run that it asks for is still to come */
+  bool frozen;    /* faces are not run, and not polled */
   bool running, stopping;
   int handles; /* loop handles that are not closed yet */
   void (*ready)(void *ctx);
@@ -62,7 +63,7 @@ static void finish_stop(moon_http_server *server);
 static void want_run(face *f) {
   moon_http_server *server = f->server;
   f->wants_run = true;
-  if (server->announced || server->stopping) return;
+  if (server->announced || server->stopping || server->frozen) return;
   server->announced = true;
   server->ready(server->host.ctx);
 }
@@ -103,15 +104,15 @@ static void face_run(face *f) {
   do {
     server->host.unfinished = false;
     MHD_run(f->daemon);
-  } while (!server->stopping && ++rounds < ROUNDS_PER_RUN && must_go_on(f));
-  if (!server->stopping) arm_timer(f);
+  } while (!server->stopping && !server->frozen && ++rounds < ROUNDS_PER_RUN && must_go_on(f));
+  if (!server->stopping && !server->frozen) arm_timer(f);
 }
 
 void moon_http_server_run(moon_http_server *server) {
   if (server->running) return;
   server->announced = false;
   server->running = true;
-  for (face *f = server->faces; f && !server->stopping; f = f->next)
+  for (face *f = server->faces; f && !server->stopping && !server->frozen; f = f->next)
     if (f->wants_run) face_run(f);
   server->running = false;
   if (server->stopping) finish_stop(server);
@@ -152,8 +153,24 @@ static face *face_new(moon_http_server *server, const char *certificate, const c
   uv_timer_init(server->loop, &f->timer);
   f->poll.data = f->timer.data = f;
   server->handles += 2;
-  uv_poll_start(&f->poll, UV_READABLE, on_face_readable);
+  if (!server->frozen) uv_poll_start(&f->poll, UV_READABLE, on_face_readable);
   return f;
+}
+
+static void freeze(moon_http_server *server) {
+  server->frozen = true;
+  for (face *f = server->faces; f; f = f->next) {
+    uv_poll_stop(&f->poll);
+    uv_timer_stop(&f->timer);
+  }
+}
+
+static void thaw(moon_http_server *server) {
+  server->frozen = false;
+  for (face *f = server->faces; f; f = f->next) {
+    uv_poll_start(&f->poll, UV_READABLE, on_face_readable);
+    want_run(f);
+  }
 }
 
 moon_status moon_http_server_set_certificate(moon_http_server *server, const char *certificate, const char *key,
@@ -226,16 +243,18 @@ static moon_status open_listener(moon_http_server *server, moon_error **err) {
 }
 
 moon_status moon_http_server_set_listening(moon_http_server *server, moon_http_listening how, moon_error **err) {
+  if (server->frozen && how != MOON_HTTP_FREEZE) thaw(server);
+  if (!server->frozen && how == MOON_HTTP_FREEZE) freeze(server);
   if (how == MOON_HTTP_REFUSE) {
     close_listener(server);
     return MOON_OK;
   }
   moon_status status = server->socket < 0 ? open_listener(server, err) : MOON_OK;
   if (status) return status;
-  if (how == MOON_HTTP_STALL)
-    uv_poll_stop(server->listener);
-  else
+  if (how == MOON_HTTP_ACCEPT)
     uv_poll_start(server->listener, UV_READABLE, accept_all);
+  else
+    uv_poll_stop(server->listener);
   return MOON_OK;
 }
 

@@ -182,7 +182,8 @@ function core.http.gzip(text) end
 function core.http.raiseDescriptorLimit() end
 ---@return integer
 function HttpServer:port() end
---- What happens to new connections: "accept"; "stall": the TCP handshake and nothing else; "refuse": the port is closed.
+--- What happens to new connections: "accept"; "stall": the TCP handshake and nothing else; "freeze": the same, and those that were made
+--- fall silent too; "refuse": the port is closed.
 ---@return true?, string? problem
 function HttpServer:setListening(how) end
 --- For new connections. PEM.

@@ -148,7 +148,7 @@ describe("a simulated cluster", function()
     for index = 1, 3 do assert(api:create(CONFIGMAPS, configMap("a" .. index, { x = ("x"):rep(100000) }))) end
     local command = "curl -sk -D - -o /dev/null -H 'Authorization: Bearer %s' %s %s" .. CONFIGMAPS
     local function headers(option)
-      local pipe <close> = io.popen(command:format(api.cluster.credentials.adminToken, option, api.cluster.url) .. " & wait")
+      local pipe <close> = io.popen(command:format(api.cluster.credentials.adminToken, option, api.cluster.urls[1]) .. " & wait")
       core.sleep(300) -- the server is us
       return pipe:read("a")
     end

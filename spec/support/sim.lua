@@ -1,9 +1,11 @@
 -- sim.lua: starts `moonpool sim` as a child process for a spec, and talks to its control pages.
 --
---   local clusters = sim.start{ clusters = 2, pods = 20 }
+--   local clusters = sim.start{ clusters = 2, endpoints = 2, pods = 20 }
 --   clusters.kubeconfig                               -- path of the file
+--   clusters.clusters[1].endpoints                    -- URLs; the kubeconfig names the first. Also name, server, token
 --   clusters:faults("sim-2", { { type = "refuse" } }) -- see lua/moonpool/sim/faults.lua; {} clears
---   clusters:stats("sim-1").connections.accepted
+--   clusters:faults("sim-2/1", { { type = "die" } })  -- of one endpoint
+--   clusters:stats("sim-1").connections.accepted      -- and of its endpoints: .endpoints[2].probes.readyz, monotonic ms
 --   clusters:signal "STOP"                            -- and "CONT"
 --   clusters:kill(); clusters:restart()               -- kill -9; the same clusters on the same ports again, their objects as at first
 --   clusters:stop()
@@ -46,19 +48,23 @@ local function launch(self)
   self.pipe = assert(io.popen(("program=$(readlink %s || echo %s); \"$program\" sim %s >%s 2>&1 & echo $!; wait"):format(
     program, program, table.concat(self.arguments, " "), self.log)))
   self.pid = self.pipe:read("l")
-  waitUntil(function() return readAll(self.kubeconfig) or not self:runs() end, "moonpool sim")
-  if readAll(self.kubeconfig) then return true end
+  local function started() return readAll(self.kubeconfig) and readAll(self.log):find("Interrupt", 1, true) end
+  waitUntil(function() return started() or not self:runs() end, "moonpool sim")
+  if started() then return true end
   self.pipe:close()
   return false
 end
 
---- Starts the program under test (this very one, unless MOONPOOL names another) as `moonpool sim`.
----@param options { clusters: integer?, pods: integer?, nodes: integer?, namespaces: integer?, seed: integer?, name: string? }?
+--- Starts the program under test (this very one, unless MOONPOOL names another) as `moonpool sim`, with a control listener: faults do not
+--- stand in the way of what is asked there.
+---@param options moonpool.sim.Options?
 function sim.start(options)
   local base = os.tmpname()
   local self = setmetatable({ kubeconfig = base .. ".kubeconfig", credentials = base .. ".credentials", log = base }, Clusters)
-  self.arguments = { "--kubeconfig " .. self.kubeconfig, "--credentials " .. self.credentials }
-  for name, value in pairs(options or {}) do self.arguments[#self.arguments + 1] = ("--%s %s"):format(name, value) end
+  self.arguments = { "--control", "--kubeconfig " .. self.kubeconfig, "--credentials " .. self.credentials }
+  for name, value in pairs(options or {}) do
+    if value then self.arguments[#self.arguments + 1] = value == true and "--" .. name or ("--%s %s"):format(name, value) end
+  end
   -- Ports that are known beforehand, so that a restart gets the same. They follow one another, and one may be taken: try others.
   local port = #self.arguments + 1
   for attempt = 1, 10 do
@@ -66,35 +72,45 @@ function sim.start(options)
     if launch(self) then break end
     if attempt == 10 then error("moonpool sim did not start: " .. readAll(self.log), 2) end
   end
+  self.controlUrl = readAll(self.log):match("control pages: (%S+)")
   self.clusters = {}
   local text = readAll(self.kubeconfig)
   for name, server in text:gmatch("%- name: (%S+)\n  cluster:\n    server: (%S+)") do
     local token = text:match("%- name: " .. name:gsub("%-", "%%-") .. "%-token\n  user:\n    token: (%S+)")
     self.clusters[#self.clusters + 1] = { name = name, server = server, token = token }
   end
+  for index, one in ipairs(self:control(self.clusters[1].name, "GET", "clusters").clusters) do
+    self.clusters[index].endpoints = one.endpoints
+  end
   return self
 end
 
---- Asks a control page, by way of another cluster if there is one, so that faults do not stand in the way.
----@param cluster string the cluster that it is about
+--- Asks a control page.
+---@param subject string the cluster that it is about, or the endpoint: "sim-1", "sim-1/2"
 ---@param method string
----@param page string "faults", "stats", "drop", "compact", "endWatches"
+---@param page string "clusters", "faults", "stats", "drop", "compact", "endWatches"
 ---@param body table?
 ---@return table
-function Clusters:control(cluster, method, page, body)
-  local by = self.clusters[1].name == cluster and self.clusters[2] or self.clusters[1]
+function Clusters:control(subject, method, page, body)
+  local cluster, endpoint = subject:match("^(.*)/(%d+)$")
+  local query = "cluster=" .. (cluster or subject) .. (endpoint and "&endpoint=" .. endpoint or "")
   local data = body and (" --data-binary '%s'"):format((assert(core.json.encode(body)):gsub("'", "'\\''"))) or ""
-  local answer = run(("curl -sk -m 10 -X %s -H 'Authorization: Bearer %s'%s '%s/_sim/%s?cluster=%s'"):format(
-    method, by.token, data, by.server, page, cluster))
+  local answer = run(("curl -sk -m 10 -X %s -H 'Authorization: Bearer %s'%s '%s%s?%s'"):format(
+    method, self.clusters[1].token, data, self.controlUrl, page, query))
   local value = assert(core.json.decode(answer))
   if value.kind == "Status" then error(value.message, 2) end
   return value
 end
 
----@param list table[] all the faults that the cluster is to have
+---@param cluster string or an endpoint
+---@param list table[] all the faults that it is to have
 function Clusters:faults(cluster, list) return self:control(cluster, "PUT", "faults", { faults = core.json.array(list) }) end
 
---- Counts: connections.accepted, connections.open, requests["GET /path"], total.
+--- One more fault.
+function Clusters:addFault(cluster, fault) return self:control(cluster, "POST", "faults", fault) end
+
+--- Counts: connections.accepted, connections.open, requests["GET /path"], total; those of an endpoint also probes.readyz, when it was
+--- asked for. Those of a cluster are sums, and have endpoints.
 function Clusters:stats(cluster) return self:control(cluster, "GET", "stats") end
 
 function Clusters:resetStats(cluster) return self:control(cluster, "DELETE", "stats") end

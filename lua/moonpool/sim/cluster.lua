@@ -17,12 +17,14 @@ local EMPTY_NAMESPACE_AFTER_MS = 20
 
 ---@class moonpool.sim.Cluster
 ---@field name string
----@field address string host:port
+---@field endpoints moonpool.sim.Endpoint[]
+---@field urls string[] of the endpoints
 ---@field store moonpool.sim.Store
 ---@field router moonpool.sim.Router
 ---@field faults moonpool.sim.Faults
 ---@field watchers table<string, table<moonpool.sim.Watcher, true>>
 ---@field random fun(n: integer): integer 1..n, the same row of numbers for the same seed
+---@field chance fun(n: integer): integer likewise, for faults
 local Cluster = {}
 Cluster.__index = Cluster
 
@@ -55,8 +57,10 @@ function cluster.new(options)
   self.random = generator(options.seed)
   self.uid = uidMaker(self.random)
   self.router = routes.new(resources.builtins())
-  self.faults = faults.new(generator(options.seed + 1), function()
-    if self.onFaults then self.onFaults() end
+  self.chance = generator(options.seed + 1)
+  self.endpoints, self.urls = {}, {}
+  self.faults = faults.new(self.chance, function()
+    for _, each in ipairs(self.endpoints) do each:faultsChanged() end
   end)
   return self
 end
@@ -84,6 +88,38 @@ function Cluster:later(ms, fn)
   core.after(ms, function()
     if not self.stopped then fn() end
   end)
+end
+
+---@return table connections (sums), requests (sums), total, and all of it for each of the endpoints (see endpoint.lua)
+function Cluster:stats()
+  local sum = { connections = { accepted = 0, open = 0 }, requests = {}, total = 0, endpoints = {} }
+  for index, each in ipairs(self.endpoints) do
+    local stats = each:stats()
+    sum.endpoints[index] = stats
+    sum.total = sum.total + stats.total
+    for name, value in pairs(stats.connections) do sum.connections[name] = sum.connections[name] + value end
+    for what, count in pairs(stats.requests) do sum.requests[what] = (sum.requests[what] or 0) + count end
+  end
+  return sum
+end
+
+function Cluster:resetStats()
+  for _, each in ipairs(self.endpoints) do each:resetStats() end
+end
+
+--- Resets every connection.
+function Cluster:dropConnections()
+  for _, each in ipairs(self.endpoints) do each:dropConnections() end
+end
+
+function Cluster:stop()
+  if self.stopped then return end
+  self.stopped = true
+  self.faults:clear()
+  for _, each in ipairs(self.endpoints) do
+    each.faults:clear()
+    each.listener:close()
+  end
 end
 
 ---@return moonpool.sim.Record?

@@ -1,8 +1,7 @@
--- discovery.lua: what a cluster says about itself: its API groups and resources, its version, its health.
+-- discovery.lua: what a cluster says about itself: its API groups and resources, its version.
 
 local core = require("moonpool.core")
 local resources = require("moonpool.sim.resources")
-local status = require("moonpool.sim.status")
 local values = require("moonpool.sim.values")
 
 local sortedKeys = values.sortedKeys
@@ -105,33 +104,6 @@ local function wantsAggregated(accept)
   return accept ~= nil and accept:gsub("%s", ""):find(AGGREGATED_TYPE, 1, true) ~= nil
 end
 
--- ---------------------------------------------------------------------------------------------------- health
-
-local CHECKS = { "ping", "log", "etcd", "informer-sync", "poststarthook/generic-apiserver-start-informers" }
-
---- The text of a health page. Only readiness can be switched off (a fault).
-local function health(cluster, info, query)
-  local failing = info.probe == "readyz" and not cluster.faults:isReady()
-  local lines, checks = {}, info.check and { info.check } or CHECKS
-  if info.check then
-    local known = info.check == "shutdown" and info.probe == "readyz"
-    for _, name in ipairs(CHECKS) do known = known or name == info.check end
-    if not known then error(status.noRoute(), 0) end
-  elseif info.probe == "readyz" then
-    checks = table.move(CHECKS, 1, #CHECKS, 1, {})
-    checks[#checks + 1] = "shutdown"
-  end
-  local failed = false
-  for _, name in ipairs(checks) do
-    local bad = failing and name == "shutdown"
-    failed = failed or bad
-    lines[#lines + 1] = bad and ("[-]%s failed: reason withheld"):format(name) or ("[+]%s ok"):format(name)
-  end
-  if failed then return 500, table.concat(lines, "\n") .. ("\n%s check failed\n"):format(info.probe), "text/plain; charset=utf-8" end
-  if query.verbose == nil then return 200, "ok", "text/plain; charset=utf-8" end
-  return 200, table.concat(lines, "\n") .. ("\n%s check passed\n"):format(info.probe), "text/plain; charset=utf-8"
-end
-
 -- ---------------------------------------------------------------------------------------------------- pages
 
 local function paths(cluster)
@@ -150,7 +122,7 @@ local pages = {
   api = function(cluster, _, _, accept)
     if wantsAggregated(accept) then return aggregated(cluster, true), AGGREGATED_TYPE end
     return { kind = "APIVersions", versions = { "v1" },
-      serverAddressByClientCIDRs = { { clientCIDR = "0.0.0.0/0", serverAddress = cluster.address } } }
+      serverAddressByClientCIDRs = { { clientCIDR = "0.0.0.0/0", serverAddress = cluster.endpoints[1].address } } }
   end,
   apis = function(cluster, _, _, accept)
     if wantsAggregated(accept) then return aggregated(cluster, false), AGGREGATED_TYPE end
@@ -173,7 +145,6 @@ local pages = {
 ---@return string body
 ---@return string contentType
 function discovery.page(cluster, info, query, accept)
-  if info.page == "health" then return health(cluster, info, query) end
   local value, type = pages[info.page](cluster, info, query, accept)
   if not value then return 404, "404 page not found\n", "text/plain; charset=utf-8" end
   return 200, assert(core.json.encode(value)) .. "\n", type or "application/json"

@@ -1,26 +1,39 @@
--- faults.lua: what goes wrong on purpose, switchable while the cluster runs.
+-- faults.lua: what goes wrong on purpose, in a cluster or at one of its endpoints, switchable while it runs.
 --
--- A fault is a table: type, what it needs, and to which requests it applies:
+-- A fault is a table: type, what it needs, and to what it applies. To requests:
 --   latency         ms, jitter          the answer takes that much longer
 --   hang                                the request is never answered
 --   reset           afterBytes          the connection is reset after so many bytes of the body
 --   status          code, retryAfter    this status instead of an answer
---   notReady                            /readyz fails
+-- These look at method and path (a glob: * is any text), probability (0..1) and count (so many requests, then over).
+-- To readiness alone:
+--   notReady        check               /readyz fails, for that check ("shutdown" when none is named)
+-- To the endpoint as a whole:
+--   die                                 the port is closed, and every connection is reset: a process that is gone
+--   freeze                              connections are accepted and never answered, those that were made fall silent, watches too, and
+--                                       all goes on afterwards: a process that is stopped, a network that drops packets
 --   refuse, stall, badCertificate       for new connections: refused; accepted and never answered; a certificate of an unknown authority
--- The first five look at method and path (a glob: * is any text), probability (0..1) and count (so many requests, then over).
--- Every fault may end by itself: forMs.
+-- Every fault may end by itself (forMs), and may flap: on for onMs, off for offMs, and again; after so many `times`, over.
 
 local core = require("moonpool.core")
+local health = require("moonpool.sim.health")
 local status = require("moonpool.sim.status")
 
 local faults = {}
 
 local KINDS = {
   latency = { ms = "number", jitter = "number" }, hang = {}, reset = { afterBytes = "number" },
-  status = { code = "number", retryAfter = "number" }, notReady = {}, refuse = {}, stall = {}, badCertificate = {},
+  status = { code = "number", retryAfter = "number" }, notReady = { check = "string" }, die = {}, freeze = {}, refuse = {}, stall = {},
+  badCertificate = {},
 }
-local COMMON = { type = "string", method = "string", path = "string", probability = "number", count = "number", forMs = "number" }
-local OF_CONNECTIONS = { refuse = true, stall = true, badCertificate = true }
+local OF_REQUESTS = { latency = true, hang = true, reset = true, status = true }
+local WHICH = { method = "string", path = "string", probability = "number", count = "number" }
+local WHEN = { type = "string", forMs = "number", onMs = "number", offMs = "number", times = "number" }
+
+--- The type of a field of a fault; nil: it has none of that name.
+local function expected(kind, name)
+  return KINDS[kind][name] or WHEN[name] or OF_REQUESTS[kind] and WHICH[name] or nil
+end
 
 ---@class moonpool.sim.Faults
 ---@field list table[]
@@ -32,6 +45,15 @@ Faults.__index = Faults
 ---@param onChange fun()
 ---@return moonpool.sim.Faults
 function faults.new(random, onChange) return setmetatable({ list = {}, random = random, onChange = onChange }, Faults) end
+
+--- A fault that was laid: its timers are `ending` and `turn`; `off` while a flapping one is not on.
+local Laid = {}
+Laid.__index = Laid
+
+function Laid:cancel()
+  if self.ending then self.ending:cancel() end
+  if self.turn then self.turn:cancel() end
+end
 
 local function known(fields)
   local names = {}
@@ -52,20 +74,24 @@ local function check(fault)
   end
   local result = {}
   for name, value in pairs(fault) do
-    local want = KINDS[fault.type][name] or COMMON[name]
-    if not want or (OF_CONNECTIONS[fault.type] and COMMON[name] and name ~= "type" and name ~= "forMs") then
-      error(status.badRequest(("fault %s: unknown field %s"):format(fault.type, name)), 0)
+    local want = expected(kind, name)
+    if not want then
+      error(status.badRequest(("fault %s: unknown field %s"):format(kind, name)), 0)
     elseif type(value) ~= want or (want == "number" and value < 0) then
-      error(status.badRequest(("fault %s: %s: expected a %s"):format(fault.type, name, want == "number" and "number from 0 up" or want)), 0)
+      error(status.badRequest(("fault %s: %s: expected a %s"):format(kind, name, want == "number" and "number from 0 up" or want)), 0)
     end
     result[name] = value
   end
-  if fault.type == "latency" and not fault.ms then error(status.badRequest("fault latency: ms is missing"), 0) end
-  if fault.type == "status" then
-    local code = fault.code
-    if math.type(code) ~= "integer" or code < 400 or code > 599 then
-      error(status.badRequest("fault status: code: expected an integer from 400 to 599"), 0)
-    end
+  if kind == "latency" and not fault.ms then error(status.badRequest("fault latency: ms is missing"), 0) end
+  local code = fault.code
+  if kind == "status" and (math.type(code) ~= "integer" or code < 400 or code > 599) then
+    error(status.badRequest("fault status: code: expected an integer from 400 to 599"), 0)
+  end
+  if kind == "notReady" and not health.isCheck("readyz", fault.check or "shutdown") then
+    error(status.badRequest(("fault notReady: check: /readyz has no check %s"):format(fault.check)), 0)
+  end
+  if (fault.onMs ~= nil) ~= (fault.offMs ~= nil) or (fault.times and not fault.onMs) or fault.onMs == 0 or fault.times == 0 then
+    error(status.badRequest(("fault %s: to flap it needs both onMs and offMs, and times, if given, from 1 up"):format(kind)), 0)
   end
   return result
 end
@@ -76,9 +102,7 @@ function Faults:set(list)
   if type(list) ~= "table" then error(status.badRequest("faults: expected a list"), 0) end
   local checked = {}
   for index, fault in ipairs(list) do checked[index] = check(fault) end
-  for _, fault in ipairs(self.list) do
-    if fault.timer then fault.timer:cancel() end
-  end
+  for _, fault in ipairs(self.list) do fault:cancel() end
   self.list = {}
   for _, fault in ipairs(checked) do self:insert(fault) end
   self.onChange()
@@ -94,16 +118,31 @@ end
 function Faults:clear() self:set({}) end
 
 function Faults:insert(fault)
+  self.list[#self.list + 1] = setmetatable(fault, Laid)
   fault.pattern = fault.path and glob(fault.path)
-  self.list[#self.list + 1] = fault
-  if fault.forMs then fault.timer = core.after(math.floor(fault.forMs), function() self:drop(fault) end) end
+  if fault.forMs then fault.ending = core.after(math.floor(fault.forMs), function() self:drop(fault) end) end
+  if fault.onMs then self:flap(fault, fault.times or math.huge) end
+end
+
+--- Ends the phase of a flapping fault in which it is on, and begins it again, so many times.
+function Faults:flap(fault, times)
+  fault.turn = core.after(math.floor(fault.onMs), function()
+    if times <= 1 then return self:drop(fault) end
+    fault.off = true
+    self.onChange()
+    fault.turn = core.after(math.floor(fault.offMs), function()
+      fault.off = nil
+      self:flap(fault, times - 1)
+      self.onChange()
+    end)
+  end)
 end
 
 function Faults:drop(fault)
   for index, other in ipairs(self.list) do
     if other == fault then table.remove(self.list, index) end
   end
-  if fault.timer then fault.timer:cancel() end
+  fault:cancel()
   self.onChange()
 end
 
@@ -113,25 +152,33 @@ function Faults:describe()
   for index, fault in ipairs(self.list) do
     local shown = {}
     for name in pairs(fault) do
-      if KINDS[fault.type][name] or COMMON[name] then shown[name] = fault[name] end
+      if expected(fault.type, name) then shown[name] = fault[name] end
     end
     list[index] = shown
   end
   return list
 end
 
+--- Whether one of this type is on.
+---@param type string
+---@return boolean
 function Faults:has(type)
   for _, fault in ipairs(self.list) do
-    if fault.type == type then return true end
+    if fault.type == type and not fault.off then return true end
   end
   return false
 end
 
----@return boolean
-function Faults:isReady() return not self:has("notReady") end
+--- Adds the checks of /readyz that fail to a set of names.
+---@param names table<string, true>
+function Faults:failingChecks(names)
+  for _, fault in ipairs(self.list) do
+    if fault.type == "notReady" and not fault.off then names[fault.check or "shutdown"] = true end
+  end
+end
 
 local function applies(self, fault, method, path)
-  return not OF_CONNECTIONS[fault.type] and fault.type ~= "notReady"
+  return OF_REQUESTS[fault.type] and not fault.off
     and (not fault.method or fault.method:upper() == method)
     and (not fault.pattern or path:find(fault.pattern) ~= nil)
     and (not fault.probability or self.random(1000000) <= fault.probability * 1000000)

@@ -1,9 +1,11 @@
 -- moonpool.sim: simulated Kubernetes clusters in this process, for trying and testing scripts.
 --
---   local sim = require("moonpool.sim").start{ clusters = 3, pods = 50 }
+--   local sim = require("moonpool.sim").start{ clusters = 3, pods = 50, endpoints = 2 }
 --   sim:kubeconfig()                        -- text; sim:writeKubeconfig(path) writes it, for the owner only
 --   sim.clusters[1].faults:add{ type = "latency", ms = 200 }
 --   sim.byName["sim-2"].faults:set{ { type = "refuse" } }
+--   sim.clusters[1].endpoints[2].faults:add{ type = "die", forMs = 5000 }
+--   sim.clusters[1].urls                    -- of its endpoints; the kubeconfig names the first
 --   sim:stop()
 
 local core = require("moonpool.core")
@@ -13,12 +15,15 @@ local kubeconfig = require("moonpool.sim.kubeconfig")
 
 local sim = {}
 
-local DEFAULTS = { clusters = 3, pods = 50, nodes = 3, namespaces = 4, seed = 1, port = 0, name = "sim", credentials = "" }
+local DEFAULTS = { clusters = 3, endpoints = 1, loopbacks = false, pods = 50, nodes = 3, namespaces = 4, seed = 1, port = 0,
+  control = false, name = "sim", first = 1, credentials = "" }
+local MAX_LOOPBACKS = 9
 
 ---@class moonpool.sim.Group
 ---@field clusters moonpool.sim.Cluster[]
 ---@field byName table<string, moonpool.sim.Cluster>
 ---@field credentials table<string, table> by cluster
+---@field control moonpool.sim.Endpoint? where control pages are out of the reach of faults
 local Group = {}
 Group.__index = Group
 
@@ -31,8 +36,9 @@ function sim.randomHex(bytes)
 end
 
 local function serverNames(name)
-  return { commonName = "kube-apiserver", usage = "server",
-    altNames = { "127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", name } }
+  local names = { "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", name }
+  for number = 1, MAX_LOOPBACKS do names[#names + 1] = "127.0.0." .. number end
+  return { commonName = "kube-apiserver", usage = "server", altNames = names }
 end
 
 --- Everything by which a cluster and its users prove who they are.
@@ -59,20 +65,41 @@ local function loadCredentials(path)
   return kept
 end
 
+--- The addresses of a cluster's endpoints.
+local function addresses(options)
+  local list = {}
+  for number = 1, options.endpoints do list[number] = "127.0.0." .. (options.loopbacks and number or 1) end
+  return list
+end
+
+--- How many ports a cluster has.
+local function portsOf(options) return options.loopbacks and 1 or options.endpoints end
+
 local function startOne(group, name, options, index)
-  local one = cluster.new({ name = name, seed = options.seed * 1000 + index, pods = options.pods, nodes = options.nodes,
+  local one = cluster.new({ name = name, seed = options.seed * 1000 + options.first + index - 1, pods = options.pods, nodes = options.nodes,
     namespaces = options.namespaces })
   local credentials = group.credentials[name] or makeCredentials(name)
   group.credentials[name], one.credentials = credentials, credentials
-  server.start(one, {
-    port = options.port > 0 and options.port + index - 1 or 0, group = group, authority = credentials.authority,
+  local ok, problem = pcall(server.start, one, {
+    addresses = addresses(options), onePort = options.loopbacks, group = group, authority = credentials.authority,
+    port = options.port > 0 and options.port + (index - 1) * portsOf(options) or 0,
     certificate = credentials.server, badCertificate = function() return { group:strangersAuthority():issue(serverNames(name)) } end,
     tokens = {
       [credentials.adminToken] = { name = name .. "-token-admin", groups = { "system:masters" } },
       [credentials.plainToken] = { name = name .. "-nobody", groups = { "nobodies" } },
     },
   })
-  return one
+  if ok then return one end
+  one:stop()
+  error(problem, 0)
+end
+
+--- A listener for control pages alone, on the port after those of the clusters.
+local function startControl(group, options)
+  local one = group.clusters[1]
+  if not one then error("moonpool.sim: control pages need at least one cluster", 0) end
+  group.control = server.control(one, { certificate = one.credentials.server, authority = one.credentials.authority,
+    port = options.port > 0 and options.port + #group.clusters * portsOf(options) or 0 })
 end
 
 local function checkOptions(given)
@@ -86,6 +113,10 @@ local function checkOptions(given)
     end
     options[name] = value
   end
+  if options.endpoints == 0 then error("moonpool.sim: option endpoints: expected an integer from 1 up", 3) end
+  if options.loopbacks and options.endpoints > MAX_LOOPBACKS then
+    error(("moonpool.sim: option endpoints: at most %d with loopbacks"):format(MAX_LOOPBACKS), 3)
+  end
   if options.pods > 0 and (options.namespaces == 0 or options.nodes == 0) then
     error("moonpool.sim: pods need at least one namespace and one node", 3)
   end
@@ -94,16 +125,21 @@ end
 
 ---@class moonpool.sim.Options
 ---@field clusters integer? default 3
+---@field endpoints integer? API servers of each cluster, all with the same objects; default 1
+---@field loopbacks boolean? a cluster's endpoints listen on one port of 127.0.0.1, 127.0.0.2, ..., as the addresses of one host name do,
+--- instead of on ports of 127.0.0.1; at most 9
 ---@field pods integer? in each cluster; default 50
 ---@field nodes integer? default 3
 ---@field namespaces integer? with pods; default 4
 ---@field seed integer? the same seed gives the same clusters; default 1
----@field port integer? of the first cluster, the others follow; default 0: any free ones
+---@field port integer? of the first endpoint of the first cluster, the others follow; default 0: any free ones
+---@field control boolean? also listen, on a port of its own (after the others), for control pages alone, out of the reach of faults
 ---@field name string? contexts are NAME-1, NAME-2, ...; default "sim"
+---@field first integer? the number of the first cluster, for several groups of one name; default 1
 ---@field credentials string? a file that keeps certificates and tokens: clusters started with it again are the same to their
 --- clients, who may know them from a kubeconfig of before; default: new ones each time
 
---- Starts simulated clusters, each a TLS server on a port of its own on 127.0.0.1.
+--- Starts simulated clusters, each of one or more TLS servers on ports of their own on 127.0.0.1.
 ---@param given moonpool.sim.Options?
 ---@return moonpool.sim.Group
 function sim.start(given)
@@ -111,7 +147,7 @@ function sim.start(given)
   local keeps = options.credentials ~= ""
   local group = setmetatable({ clusters = {}, byName = {}, credentials = keeps and loadCredentials(options.credentials) or {} }, Group)
   for index = 1, options.clusters do
-    local name = ("%s-%d"):format(options.name, index)
+    local name = ("%s-%d"):format(options.name, options.first + index - 1)
     local ok, one = pcall(startOne, group, name, options, index)
     if not ok then
       group:stop()
@@ -121,6 +157,13 @@ function sim.start(given)
     group.byName[name] = one
   end
   local ok, problem = true, nil
+  if options.control then
+    ok, problem = pcall(startControl, group, options)
+    if not ok then
+      group:stop()
+      error(("moonpool.sim: cannot listen for control pages: %s"):format((tostring(problem):gsub("^[^%s:]+:%d+: ", ""))), 0)
+    end
+  end
   if keeps then ok, problem = core.writePrivateFile(options.credentials, assert(core.json.encode(group.credentials))) end
   if not ok then
     group:stop()
@@ -147,6 +190,7 @@ end
 
 function Group:stop()
   for _, one in ipairs(self.clusters) do one:stop() end
+  if self.control then self.control.listener:close() end
 end
 
 return sim

@@ -11,7 +11,7 @@ function kubeconfig.text(clusters)
   local function add(format, ...) lines[#lines + 1] = format:format(...) end
   if #clusters == 0 then lines[3] = "clusters: []" end
   for _, one in ipairs(clusters) do
-    add("- name: %s\n  cluster:\n    server: %s\n    certificate-authority-data: %s", one.name, one.url,
+    add("- name: %s\n  cluster:\n    server: %s\n    certificate-authority-data: %s", one.name, one.urls[1],
       core.base64(one.credentials.authority))
   end
   add("users:%s", #clusters == 0 and " []" or "")

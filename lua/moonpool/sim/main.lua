@@ -10,33 +10,39 @@ local function integer(text)
   return number
 end
 
---- "sim-2:latency,ms=200" -> "sim-2", { type = "latency", ms = 200 }
+--- "sim-2:latency,ms=200" -> "sim-2", nil, { type = "latency", ms = 200 }; "sim-2/1:die" -> "sim-2", 1, { type = "die" }
 local function fault(text)
-  local cluster, type, rest = text:match("^([^:]+):([^,]+),?(.*)$")
-  if not cluster then return nil, ("'%s': expected CLUSTER:TYPE[,field=value...]"):format(text) end
+  local where, type, rest = text:match("^([^:]+):([^,]+),?(.*)$")
+  if not where then return nil, ("'%s': expected CLUSTER:TYPE[,field=value...] or CLUSTER/ENDPOINT:TYPE..."):format(text) end
   local result = { type = type }
   for field in rest:gmatch("[^,]+") do
     local name, value = field:match("^([^=]+)=(.*)$")
     if not name then return nil, ("'%s': expected field=value, got '%s'"):format(text, field) end
     result[name] = math.tointeger(tonumber(value)) or tonumber(value) or value
   end
-  return { cluster = cluster, fault = result }
+  local cluster, endpoint = where:match("^(.*)/(%d+)$")
+  return { cluster = cluster or where, endpoint = math.tointeger(tonumber(endpoint)), where = where, fault = result }
 end
 
 local function options(arguments)
   local parser = argparse("moonpool sim", "Simulated Kubernetes clusters, on 127.0.0.1, until interrupted.",
-    "Faults can be changed at run time: PUT /_sim/faults with the administrator's credentials.")
+    "Faults can be changed at run time: PUT /_sim/faults?cluster=NAME&endpoint=NUMBER with the administrator's credentials.")
   parser:option("--clusters", "How many clusters.", 3, integer)
+  parser:option("--endpoints", "API servers of each cluster: several URLs, the same objects. The kubeconfig names the first.", 1, integer)
+  parser:flag("--loopbacks", "A cluster's endpoints listen on one port of 127.0.0.1, 127.0.0.2, ..., as the addresses of one host name do.")
   parser:option("--pods", "Pods in each cluster.", 50, integer)
   parser:option("--nodes", "Nodes in each cluster.", 3, integer)
   parser:option("--namespaces", "Namespaces with pods in each cluster.", 4, integer)
   parser:option("--seed", "The same seed gives the same clusters.", 1, integer)
   parser:option("--port", "First port; the others follow. 0: any free ones.", 0, integer)
+  parser:flag("--control", "Also listen, on the port after the others, for control pages alone, out of the reach of faults.")
   parser:option("--name", "Contexts are called NAME-1, NAME-2, ...", "sim")
+  parser:option("--first", "Number of the first cluster, to start several groups of one name.", 1, integer)
   parser:option("--kubeconfig", "Where to write the kubeconfig. It is removed at the end.")
   parser:option("--credentials", "Keep certificates and tokens in this file: with it, and the same --port, clusters that are "
     .. "started again are the same ones to their clients.", "")
-  parser:option("--fault", "A fault from the start, as CLUSTER:TYPE[,field=value...]; for example sim-2:latency,ms=200."):count("*")
+  parser:option("--fault", "A fault from the start, as CLUSTER:TYPE[,field=value...], for example sim-2:latency,ms=200, or "
+    .. "sim-2/1:die for the first endpoint alone."):count("*")
     :convert(fault)
   return parser:parse(arguments)
 end
@@ -57,13 +63,16 @@ end
 return function(...)
   local given = options({ ... })
   core.http.raiseDescriptorLimit()
-  local started, group = pcall(sim.start, { clusters = given.clusters, pods = given.pods, nodes = given.nodes,
-    namespaces = given.namespaces, seed = given.seed, port = given.port, name = given.name, credentials = given.credentials })
+  local wanted = {}
+  for name, value in pairs(given) do wanted[name] = value end
+  wanted.kubeconfig, wanted.fault = nil, nil
+  local started, group = pcall(sim.start, wanted)
   if not started then return fail(1, group) end
   for _, entry in ipairs(given.fault) do
     local cluster = group.byName[entry.cluster]
-    if not cluster then return fail(2, ("--fault: there is no cluster '%s'"):format(entry.cluster)) end
-    local fine, problem = pcall(cluster.faults.add, cluster.faults, entry.fault)
+    local subject = entry.endpoint and cluster and cluster.endpoints[entry.endpoint] or not entry.endpoint and cluster
+    if not subject then return fail(2, ("--fault: there is no %s '%s'"):format(cluster and "endpoint" or "cluster", entry.where)) end
+    local fine, problem = pcall(subject.faults.add, subject.faults, entry.fault)
     if not fine then return fail(2, "--fault: " .. tostring(problem)) end
   end
   local path = given.kubeconfig or temporaryPath()
@@ -74,6 +83,10 @@ return function(...)
   local first, last = group.clusters[1], group.clusters[#group.clusters]
   print(("%d simulated cluster%s: %s"):format(#group.clusters, #group.clusters == 1 and "" or "s",
     first and (first == last and first.name or first.name .. " ... " .. last.name) or "none"))
+  if given.endpoints > 1 then
+    for _, one in ipairs(group.clusters) do print(("%s: %s"):format(one.name, table.concat(one.urls, " "))) end
+  end
+  if group.control then print(("control pages: %s/_sim/"):format(group.control.url)) end
   print(("export KUBECONFIG=%s"):format(path))
   print("Interrupt (Ctrl-C) to stop them.")
   io.stdout:flush()

@@ -13,6 +13,9 @@ local routes = {}
 ---@field namespace string?
 ---@field name string?
 ---@field subresource string?
+---@field probe string? of a page of health: "livez", "readyz", "healthz"
+---@field check string? the one check that is asked for
+---@field exclude string[]? the checks that are to be left out
 
 --- %41 -> A, and + -> space in queries.
 local function unescape(text)
@@ -30,6 +33,16 @@ function routes.query(text)
     if query[name] == nil then query[name] = unescape((value:gsub("%+", " "))) end
   end
   return query
+end
+
+--- Every value of one name in a query, in their order.
+---@param text string?
+---@param name string
+---@return string[]
+function routes.values(text, name)
+  local values = {}
+  for value in ("&" .. (text or "")):gmatch("&" .. name .. "=([^&]*)") do values[#values + 1] = unescape((value:gsub("%+", " "))) end
+  return values
 end
 
 ---@class moonpool.sim.Router
@@ -80,7 +93,9 @@ local health = { healthz = true, livez = true, readyz = true }
 
 local function page(path, parts)
   local first = parts[1]
-  if health[first] then return { path = path, page = "health", probe = first, check = parts[2] } end
+  if health[first] then
+    return { path = path, page = "health", probe = first, check = #parts > 1 and table.concat(parts, "/", 2) or nil }
+  end
   if first == "version" and #parts == 1 then return { path = path, page = "version" } end
   if first == "_sim" then return { path = path, page = "sim", name = parts[2] } end
   if #parts == 0 then return { path = path, page = "root" } end

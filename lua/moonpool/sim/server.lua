@@ -1,8 +1,19 @@
--- server.lua: the HTTP side of a simulated cluster: TLS, who asks and what they may, faults, the request's way to rest.lua, watch.lua and
--- discovery.lua and back, the log of requests, and the control pages under /_sim.
+-- server.lua: the HTTP side of a simulated cluster: who asks and what they may, faults, the request's way to rest.lua, watch.lua,
+-- discovery.lua and health.lua and back, and the control pages under /_sim.
+--
+-- Control pages are for administrators, at any endpoint of any cluster, and at the group's control listener, which no fault touches:
+--   GET clusters                                  the names of the clusters, their endpoints and URLs
+--   GET, PUT faults    { faults = { ... } }       those that there are; instead of those that there are
+--   POST faults        { type = ..., ... }        one more
+--   GET, DELETE stats                             what was counted; from zero again
+--   POST drop, endWatches, compact                resets connections; ends watches; forgets the history of changes
+-- ?cluster=NAME is the cluster that they are about, else the one that is asked. &endpoint=NUMBER is one of its endpoints: faults, stats,
+-- drop and endWatches then concern that one alone.
 
 local core = require("moonpool.core")
 local discovery = require("moonpool.sim.discovery")
+local endpoints = require("moonpool.sim.endpoint")
+local health = require("moonpool.sim.health")
 local rest = require("moonpool.sim.rest")
 local routes = require("moonpool.sim.routes")
 local status = require("moonpool.sim.status")
@@ -12,9 +23,7 @@ local watch = require("moonpool.sim.watch")
 local server = {}
 
 local GZIP_FROM = 128 * 1024
-local MAX_BODY = 3 * 1024 * 1024
-local MAX_TARGETS = 4096       -- parsed request targets that are remembered
-local MAX_COUNTED_PATHS = 1000 -- paths that the request log tells apart
+local MAX_TARGETS = 4096 -- parsed request targets that are remembered
 
 -- ---------------------------------------------------------------------------------------------------- who asks
 
@@ -59,10 +68,18 @@ end
 
 -- ---------------------------------------------------------------------------------------------------- control pages
 
-local function forCluster(cluster, query)
-  if not query.cluster then return cluster end
-  local found = cluster.group.byName[query.cluster]
-  return found or error(status.failure(404, "NotFound", ('no simulated cluster "%s"'):format(query.cluster)), 0)
+--- The cluster and, if one is named, the endpoint that a control page is about.
+local function subjects(asked, query)
+  local cluster = query.cluster and asked.group.byName[query.cluster] or asked
+  if query.cluster and cluster.name ~= query.cluster then
+    error(status.failure(404, "NotFound", ('no simulated cluster "%s"'):format(query.cluster)), 0)
+  end
+  local endpoint = query.endpoint and cluster.endpoints[math.tointeger(tonumber(query.endpoint))]
+  if query.endpoint and not endpoint then
+    error(status.failure(404, "NotFound",
+      ('%s has endpoints 1 to %d, not "%s"'):format(cluster.name, #cluster.endpoints, query.endpoint)), 0)
+  end
+  return cluster, endpoint
 end
 
 local function readControl(body)
@@ -71,41 +88,52 @@ local function readControl(body)
   return value
 end
 
+-- Each is given the subject (the endpoint, if one is named, else the cluster), the body, the cluster, and the endpoint if one is named.
 local controls = {
-  ["GET faults"] = function(cluster) return { faults = cluster.faults:describe() } end,
-  ["PUT faults"] = function(cluster, body)
-    cluster.faults:set(readControl(body).faults)
-    return { faults = cluster.faults:describe() }
+  ["GET clusters"] = function(_, _, cluster)
+    local list = values.array()
+    for index, each in ipairs(cluster.group.clusters) do list[index] = { name = each.name, endpoints = each.urls } end
+    return { clusters = list }
   end,
-  ["POST faults"] = function(cluster, body)
-    cluster.faults:add(readControl(body))
-    return { faults = cluster.faults:describe() }
+  ["GET faults"] = function(subject) return { faults = subject.faults:describe() } end,
+  ["PUT faults"] = function(subject, body)
+    subject.faults:set(readControl(body).faults)
+    return { faults = subject.faults:describe() }
   end,
-  ["GET stats"] = function(cluster) return cluster:stats() end,
-  ["DELETE stats"] = function(cluster)
-    cluster:resetStats()
-    return cluster:stats()
+  ["POST faults"] = function(subject, body)
+    subject.faults:add(readControl(body))
+    return { faults = subject.faults:describe() }
   end,
-  ["POST drop"] = function(cluster)
-    cluster:later(0, function() cluster.listener:dropConnections() end)
-    return { dropped = cluster.listener:stats().open }
+  ["GET stats"] = function(subject) return subject:stats() end,
+  ["DELETE stats"] = function(subject)
+    subject:resetStats()
+    return subject:stats()
   end,
-  ["POST compact"] = function(cluster)
+  ["POST drop"] = function(subject, _, cluster)
+    cluster:later(0, function() subject:dropConnections() end)
+    return { dropped = subject:stats().connections.open }
+  end,
+  ["POST compact"] = function(_, _, cluster)
     cluster.store:compact()
     return { resourceVersion = tostring(cluster.store.rv) }
   end,
-  ["POST endWatches"] = function(cluster)
-    watch.endAll(cluster)
+  ["POST endWatches"] = function(_, _, cluster, endpoint)
+    watch.endAll(cluster, endpoint)
     return {}
   end,
 }
 
-local function control(cluster, info, method, query, body)
+local function control(asked, info, method, query, body)
   local action = controls[method .. " " .. tostring(info.name)]
   if not action then error(status.noRoute(), 0) end
-  local target = forCluster(cluster, query)
-  target:fill()
-  return 200, assert(core.json.encode(action(target, body)))
+  local about, endpoint = subjects(asked.cluster, query)
+  about:fill()
+  -- A fault that ends the connection which this answer takes has to wait until it is sent.
+  about.answering = not asked.isControl and about == asked.cluster
+  local ok, result = pcall(action, endpoint or about, body, about, endpoint)
+  about.answering = false
+  if not ok then error(result, 0) end
+  return 200, assert(core.json.encode(result))
 end
 
 -- ---------------------------------------------------------------------------------------------------- a request
@@ -133,6 +161,7 @@ local function parse(cluster, target)
   if not parsed then
     local path, queryText = target:match("^([^?]*)%??(.*)$")
     parsed = { path = path, info = cluster.router:parse(path), query = routes.query(queryText) }
+    if parsed.info and parsed.info.page == "health" then parsed.info.exclude = routes.values(queryText, "exclude") end
     targets[target] = parsed
     cluster.targetCount = cluster.targetCount + 1
   end
@@ -140,8 +169,8 @@ local function parse(cluster, target)
 end
 
 --- Answers a request: status, body, content type; nothing when the exchange is being answered otherwise (a watch).
-local function answer(cluster, exchange, method, parsed, body)
-  local info, query = parsed.info, parsed.query
+local function answer(endpoint, exchange, method, parsed, body)
+  local cluster, info, query = endpoint.cluster, parsed.info, parsed.query
   local user, admin = authenticate(cluster, exchange)
   if not info then
     authorize({ path = parsed.path }, method:lower(), user, admin)
@@ -153,15 +182,16 @@ local function answer(cluster, exchange, method, parsed, body)
   end
   local verb = cluster.router.verb(info, method, query)
   authorize(info, verb, user, admin)
-  if not body then error(status.tooLarge(MAX_BODY), 0) end
-  if info.page == "sim" then return control(cluster, info, method, query, body) end
+  if not body then error(status.tooLarge(endpoints.MAX_BODY), 0) end
+  if info.page == "sim" then return control(endpoint, info, method, query, body) end
   local accept = exchange:header("Accept")
   if info.page ~= "health" and not acceptsJson(accept) then error(status.notAcceptable(), 0) end
   if info.page then
     if verb ~= "get" then error(status.methodNotAllowed(), 0) end
+    if info.page == "health" then return health.page(info, query, endpoint:failingChecks()) end
     return discovery.page(cluster, info, query, accept)
   end
-  if verb == "watch" then return watch.start(cluster, info, query, exchange) end
+  if verb == "watch" then return watch.start(cluster, info, query, exchange, endpoint) end
   local request = { header = function(name) return exchange:header(name) end, body = body }
   local code, text = rest[verb](cluster, info, query, request)
   return code, text, "application/json"
@@ -172,14 +202,14 @@ local function failureText(failure)
 end
 
 --- As answer, but failures are answers too.
-local function answerAny(cluster, exchange, method, parsed, body)
+local function answerAny(endpoint, exchange, method, parsed, body)
   local ok, code, text, type = xpcall(answer, function(problem)
     return status.isFailure(problem) and problem or debug.traceback(tostring(problem))
-  end, cluster, exchange, method, parsed, body)
+  end, endpoint, exchange, method, parsed, body)
   if not ok then
     local failure = code
     if not status.isFailure(failure) then
-      core.log("error", ("simulated cluster %s: %s %s: %s"):format(cluster.name, method, parsed.path, failure))
+      core.log("error", ("simulated cluster %s: %s %s: %s"):format(endpoint.name, method, parsed.path, failure))
       failure = status.failure(500, "InternalError", "the simulated cluster failed: " .. tostring(failure):match("^[^\n]*"))
     end
     return failureText(failure)
@@ -192,98 +222,94 @@ end
 
 -- ---------------------------------------------------------------------------------------------------- faults
 
-local REASONS = { [429] = "TooManyRequests", [500] = "InternalError", [503] = "ServiceUnavailable", [504] = "Timeout" }
+local REASONS = { [401] = "Unauthorized", [403] = "Forbidden", [429] = "TooManyRequests", [500] = "InternalError",
+  [503] = "ServiceUnavailable", [504] = "Timeout" }
+local MESSAGES = { [401] = "Unauthorized", [429] = "Too many requests, please try again later." }
+local BAD_GATEWAY = "<html>\n<head><title>502 Bad Gateway</title></head>\n<body><h1>502 Bad Gateway</h1></body>\n</html>\n"
 
-local function faultStatus(fault)
+--- The answer that a status fault gives. 502 comes from what stands in front of API servers, and is no Status object.
+local function faultAnswer(fault)
   local headers, details
   if fault.retryAfter then
     local seconds = math.floor(fault.retryAfter)
     headers, details = { ["Retry-After"] = tostring(seconds) }, { retryAfterSeconds = seconds }
   end
-  local message = fault.code == 429 and "Too many requests, please try again later." or ("simulated fault: %d"):format(fault.code)
-  return status.failure(fault.code, REASONS[fault.code], message, details, headers)
+  if fault.code == 502 then return 502, BAD_GATEWAY, "text/html", headers end
+  local message = MESSAGES[fault.code] or ("simulated fault: %d"):format(fault.code)
+  return failureText(status.failure(fault.code, REASONS[fault.code], message, details, headers))
 end
 
-local function answerFaulty(cluster, exchange, method, parsed, body, fault)
+local function answerFaulty(endpoint, exchange, method, parsed, body, fault)
   if fault and fault.type == "hang" then return end
-  if fault and fault.type == "status" then return exchange:answer(failureText(faultStatus(fault))) end
-  local code, text, type, headers = answerAny(cluster, exchange, method, parsed, body)
+  if fault and fault.type == "status" then return exchange:answer(faultAnswer(fault)) end
+  local code, text, type, headers = answerAny(endpoint, exchange, method, parsed, body)
   if not code then return end
   exchange:answer(code, text, type, headers, fault and math.floor(fault.afterBytes or #text // 2) or nil)
 end
 
-local function count(cluster, method, path)
-  local log = cluster.requests
-  cluster.requestCount = cluster.requestCount + 1
-  local key = method .. " " .. path
-  local seen = log[key]
-  if not seen then
-    if cluster.pathCount >= MAX_COUNTED_PATHS then return end
-    cluster.pathCount = cluster.pathCount + 1
-  end
-  log[key] = (seen or 0) + 1
-end
+-- ---------------------------------------------------------------------------------------------------- listeners
 
---- The handler of a cluster's listener.
-local function handle(cluster, exchange, method, target, body)
+--- The handler of an endpoint.
+local function handle(endpoint, exchange, method, target, body)
+  local cluster = endpoint.cluster
   local parsed = parse(cluster, target)
   local info = parsed.info
-  if info and info.page == "sim" then return answerAny(cluster, exchange, method, parsed, body) end
+  if info and info.page == "sim" then return answerAny(endpoint, exchange, method, parsed, body) end
   if not cluster.filled and not (info and info.page) then cluster:fill() end
-  count(cluster, method, parsed.path)
-  local delay, fault = cluster.faults:meet(method, parsed.path)
-  if delay == 0 and not fault then return answerAny(cluster, exchange, method, parsed, body) end
-  if delay == 0 then return answerFaulty(cluster, exchange, method, parsed, body, fault) end
+  endpoint:count(method, parsed.path, info and info.probe)
+  local delay, fault = endpoint:meet(method, parsed.path)
+  if delay == 0 and not fault then return answerAny(endpoint, exchange, method, parsed, body) end
+  if delay == 0 then return answerFaulty(endpoint, exchange, method, parsed, body, fault) end
   core.after(delay, function()
-    if exchange:isOpen() and not cluster.stopped then answerFaulty(cluster, exchange, method, parse(cluster, target), body, fault) end
+    if exchange:isOpen() and not cluster.stopped then answerFaulty(endpoint, exchange, method, parse(cluster, target), body, fault) end
   end)
 end
 
--- ---------------------------------------------------------------------------------------------------- life
+--- The handler of a control listener: nothing but control pages.
+local function handleControl(endpoint, exchange, method, target, body)
+  local parsed = parse(endpoint.cluster, target)
+  if parsed.info and parsed.info.page == "sim" then return answerAny(endpoint, exchange, method, parsed, body) end
+  return failureText(status.noRoute())
+end
 
---- Applies the faults that concern new connections.
-local function applyToListener(cluster)
-  local how = cluster.faults:has("refuse") and "refuse" or cluster.faults:has("stall") and "stall" or "accept"
-  local certificate = cluster.certificate
-  if cluster.faults:has("badCertificate") then
-    cluster.strangersCertificate = cluster.strangersCertificate or cluster.makeStrangersCertificate()
-    certificate = cluster.strangersCertificate
+---@class moonpool.sim.ServerOptions
+---@field addresses string[] of the endpoints
+---@field port integer of the first endpoint, and the others follow; 0: any free ones
+---@field onePort boolean all on the port of the first, their addresses differ
+---@field certificate string[] certificate and key
+---@field badCertificate fun(): string[]
+---@field authority string
+---@field tokens table
+---@field group moonpool.sim.Group
+
+--- Starts to listen for a cluster. Raises when a port cannot be had.
+---@param cluster moonpool.sim.Cluster
+---@param options moonpool.sim.ServerOptions
+function server.start(cluster, options)
+  cluster.tokens, cluster.group = options.tokens, options.group
+  local strangers
+  local function badCertificate()
+    strangers = strangers or options.badCertificate()
+    return strangers
   end
-  if how ~= cluster.listening then
-    local ok, err = cluster.listener:setListening(how)
-    if not ok then core.log("error", ("simulated cluster %s: %s"):format(cluster.name, err)) end
-    cluster.listening = ok and how
-  end
-  if certificate ~= cluster.shown then
-    assert(cluster.listener:setCertificate(certificate[1], certificate[2]))
-    cluster.shown = certificate
+  local port = options.port
+  for number, address in ipairs(options.addresses) do
+    local one = endpoints.new(cluster, number, { address = address, port = port, certificate = options.certificate,
+      badCertificate = badCertificate, authority = options.authority, handler = handle })
+    cluster.endpoints[number], cluster.urls[number] = one, one.url
+    port = options.onePort and one.port or port > 0 and port + 1 or 0
   end
 end
 
---- Starts to listen for a cluster. Raises when the port cannot be had.
+--- Starts a control listener, with the certificates and users of a cluster. Raises when the port cannot be had.
 ---@param cluster moonpool.sim.Cluster
----@param options { port: integer, certificate: string[], badCertificate: function, authority: string, tokens: table, group: table }
-function server.start(cluster, options)
-  cluster.certificate, cluster.shown, cluster.makeStrangersCertificate = options.certificate, options.certificate, options.badCertificate
-  cluster.tokens, cluster.group, cluster.listening = options.tokens, options.group, "accept"
-  cluster.listener = assert(core.http.listen({
-    address = "127.0.0.1", port = options.port, certificate = options.certificate[1], key = options.certificate[2],
-    clientCa = options.authority, maxBody = MAX_BODY, idleTimeout = 90,
-    handler = function(exchange, method, target, body) return handle(cluster, exchange, method, target, body) end,
-  }))
-  cluster.address = "127.0.0.1:" .. cluster.listener:port()
-  cluster.url = "https://" .. cluster.address
-  cluster.onFaults = function() applyToListener(cluster) end
-  function cluster:stats()
-    return { connections = self.listener:stats(), requests = next(self.requests) and self.requests or {}, total = self.requestCount }
-  end
-  function cluster:resetStats() self.requests, self.requestCount, self.pathCount = {}, 0, 0 end
-  function cluster:stop()
-    if self.stopped then return end
-    self.stopped = true
-    self.listener:close()
-  end
-  cluster:resetStats()
+---@param options { port: integer, certificate: string[], authority: string }
+---@return moonpool.sim.Endpoint
+function server.control(cluster, options)
+  local one = endpoints.new(cluster, 0, { address = "127.0.0.1", port = options.port, certificate = options.certificate,
+    authority = options.authority, handler = handleControl })
+  one.isControl = true
+  return one
 end
 
 return server

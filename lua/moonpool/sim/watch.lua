@@ -70,13 +70,14 @@ end
 ---@param info moonpool.sim.RequestInfo
 ---@param query table<string, string>
 ---@param exchange moonpool.core.HttpExchange
-function watch.start(cluster, info, query, exchange)
+---@param endpoint moonpool.sim.Endpoint over which it was asked for
+function watch.start(cluster, info, query, exchange, endpoint)
   local resource = info.resource
   local accepts = selectors.fromQuery(query, resource)
   local rv = rest.versionOf(query, cluster)
   local seconds = rest.numberOf(query, "timeoutSeconds") or 1800 + cluster.random(1800)
   local watcher = setmetatable({
-    cluster = cluster, resource = resource, exchange = exchange, prefix = rest.prefixOf(info), accepts = accepts,
+    cluster = cluster, resource = resource, exchange = exchange, endpoint = endpoint, prefix = rest.prefixOf(info), accepts = accepts,
   }, Watcher)
   local collection = cluster.store:collection(resource)
   exchange:stream(200, "", "application/json")
@@ -107,10 +108,14 @@ function watch.changed(cluster, collection, event)
   for watcher in pairs(cluster.watchers[collection.resource.id] or {}) do watcher:tell(event) end
 end
 
---- Ends every watch of a cluster, as a server that restarts does.
-function watch.endAll(cluster)
+--- Ends every watch of a cluster, as a server that restarts does; with an endpoint, those that go over it.
+---@param cluster moonpool.sim.Cluster
+---@param endpoint moonpool.sim.Endpoint?
+function watch.endAll(cluster, endpoint)
   for _, watchers in pairs(cluster.watchers) do
-    for watcher in pairs(watchers) do watcher.exchange:finish() end
+    for watcher in pairs(watchers) do
+      if not endpoint or watcher.endpoint == endpoint then watcher.exchange:finish() end
+    end
   end
 end
 
