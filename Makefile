@@ -117,7 +117,7 @@ test: ## run the C tests and the Lua specs; no network, no cluster needed
 	@$(MAKE) -s all specs
 	@scripts/dev/test $(B) $(SPEC_BIN) $(SPECS)
 
-test-real: ## run the API specs on two real kube-apiservers (the first time builds them, about 5 minutes)
+test-real: ## run the API specs on three real clusters (the first time builds them, about 5 minutes)
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES)
 	@$(MAKE) -s all
 	@scripts/dev/test-real $(B)

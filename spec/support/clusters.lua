@@ -1,6 +1,6 @@
 -- clusters.lua: the clusters that the API specs run against: those that MOONPOOL_TEST_KUBECONFIG and MOONPOOL_TEST_CONTEXTS
--- name (real API servers), else two simulated ones in this process. Every context NAME has a sibling NAME-nobody, a user
--- without any rights.
+-- name (real API servers), else three simulated ones in this process. Every context NAME has a sibling NAME-nobody, a user
+-- without any rights. The second cluster has two endpoints.
 local moonpool = require "moonpool"
 
 local clusters = {}
@@ -20,11 +20,25 @@ function clusters.start()
   end
   users = users + 1
   if not group then
-    group = require("moonpool.sim").start { clusters = 2, pods = 0 }
+    group = require("moonpool.sim").start { clusters = 3, endpoints = 2, pods = 0 }
     path = os.tmpname()
     group:writeKubeconfig(path)
   end
-  return path, { "sim-1", "sim-2" }
+  return path, { "sim-1", "sim-2", "sim-3" }
+end
+
+--- The URLs of a context's API servers, that of the kubeconfig first.
+---@param context string
+---@return string[]
+function clusters.endpoints(context)
+  if group then return group.byName[context].urls end
+  local urls = {}
+  for line in io.lines(assert(os.getenv "MOONPOOL_TEST_CLUSTERS") .. "/endpoints") do
+    if line:match "^%S+" == context then
+      for url in line:gmatch " (%S+)" do urls[#urls + 1] = url end
+    end
+  end
+  return urls
 end
 
 function clusters.stop()

@@ -1,42 +1,77 @@
--- real.lua: the real clusters that `make test-real` starts: stopping and restarting their processes, and the TCP connections that
--- this process has to them, as the kernel knows them.
+-- real.lua: the real clusters that `make test-real` starts: killing, stopping and restarting their API servers, and the TCP connections
+-- that this process has to them, as the kernel knows them.
+--
+-- WHERE is a context ("real-2": all its API servers), or one of its API servers ("real-2/1", "real-2/2"): real-2 has two.
+--
+--   real.endpoints "real-2"                        -- URLs, that of the kubeconfig first
+--   real.kill(WHERE); real.restart(WHERE)          -- kill -9; returns when it is ready again
+--   real.stop(WHERE); real.cont(WHERE)             -- SIGSTOP, SIGCONT
+--   real.pids "real-2"                             -- of its API servers
+--   real.connections(real.port "real-2")
 local clusters = require "spec.support.clusters"
 
 local real = {}
 
 local folder = os.getenv "MOONPOOL_TEST_CLUSTERS"
 
---- The port of a context's API server.
+real.endpoints = clusters.endpoints
+
+--- The port of a context's API server, the first if there are several.
 ---@param context string
 ---@return integer
-function real.port(context)
-  local client <close> = clusters.client(nil, context)
-  return math.tointeger(client:info().server:match ":(%d+)")
-end
-
-local function number(context) return context:match "%d+$" end
+function real.port(context) return math.tointeger(real.endpoints(context)[1]:match ":(%d+)$") end
 
 local function run(command)
   assert(os.execute(command .. " >/dev/null 2>&1"), command)
 end
 
---- Ends a context's API server at once, as a crash does.
-function real.kill(context)
-  run(("SIGNAL=KILL scripts/dev/apiserver-down '%s' %s apiserver"):format(folder, number(context)))
+--- The number of the cluster, and the names of the processes that WHERE is.
+local function processes(where)
+  local context, server = where:match "^(.*)/(%d+)$"
+  local number = (context or where):match "%d+$"
+  local names = {}
+  for index = 1, #real.endpoints(context or where) do names[index] = index == 1 and "apiserver" or "apiserver-" .. index end
+  return number, server and { (assert(names[tonumber(server)], "no API server " .. where)) } or names
 end
 
---- Starts what was stopped, and waits until it is ready.
-function real.restart(context)
-  run(("scripts/dev/apiserver-up '%s' %s"):format(folder, #select(2, clusters.start())))
-  clusters.stop()
-  local client <close> = clusters.client(nil, context)
-  assert(client:request { path = "/readyz" })
+--- Ends API servers at once, as a crash does.
+---@param where string
+function real.kill(where)
+  local number, names = processes(where)
+  for _, name in ipairs(names) do run(("SIGNAL=KILL scripts/dev/apiserver-down '%s' %s %s"):format(folder, number, name)) end
 end
 
---- Sends a signal (STOP, CONT) to a context's API server.
-function real.signal(context, name)
-  run(("kill -%s \"$(cat '%s/%s/apiserver.pid')\""):format(name, folder, number(context)))
+--- Starts what was killed, and waits until it is ready.
+---@param where string
+function real.restart(where)
+  local number, names = processes(where)
+  for _, name in ipairs(names) do run(("PROCESS=%s/%s scripts/dev/apiserver-up '%s'"):format(number, name, folder)) end
 end
+
+---@param where string
+---@return integer[]
+function real.pids(where)
+  local number, names = processes(where)
+  local pids = {}
+  for index, name in ipairs(names) do
+    local file <close> = assert(io.open(("%s/%s/%s.pid"):format(folder, number, name)))
+    pids[index] = file:read "n"
+  end
+  return pids
+end
+
+--- Sends a signal to API servers.
+---@param where string
+---@param name string
+function real.signal(where, name)
+  for _, pid in ipairs(real.pids(where)) do run(("kill -%s %d"):format(name, pid)) end
+end
+
+---@param where string
+function real.stop(where) real.signal(where, "STOP") end
+
+---@param where string
+function real.cont(where) real.signal(where, "CONT") end
 
 --- The TCP connections that are established to a port by this process, as their server has them: a set of client ports.
 ---@param port integer
