@@ -65,6 +65,7 @@ typedef struct moon_error {
   char *endpoint;         /* scheme, host and port of the API server that was asked */
   char *details;          /* JSON text of the Status object's `details` */
   char *continue_token;   /* with MOON_GONE: where a list may go on, though not in the state that it began with */
+  bool outcome_unknown;   /* a write was sent and no answer came: the server may have carried it out */
 } moon_error;
 
 void moon_error_free(moon_error *err);
@@ -169,6 +170,7 @@ typedef struct moon_answer {
   char *content_type; /* lower case, without parameters; NULL when the server sent none */
   char *body;         /* NUL-terminated as well; never NULL */
   size_t body_len;
+  char *cluster; /* the name of the cluster that answered */
 } moon_answer;
 
 /* Runs the call over any connection of the client and waits for the whole answer. The caller frees *out with
@@ -178,6 +180,130 @@ moon_status moon_client_call(moon_client *client, const moon_call_options *optio
 /* The same over a connection that the caller has leased. */
 moon_status moon_conn_call(moon_conn *conn, const moon_call_options *options, moon_answer **out, moon_error **err);
 void moon_answer_free(moon_answer *answer);
+
+/* --- a manager: several clusters behind one --- */
+
+typedef struct moon_manager moon_manager;
+
+/* What is believed of a cluster, or of one of its API servers. */
+typedef enum moon_health_state {
+  MOON_HEALTH_UNKNOWN, /* never probed; may be chosen while nothing better is there */
+  MOON_HEALTH_HEALTHY,
+  MOON_HEALTH_SUSPECT,   /* the last probe failed, or the last two; may be chosen */
+  MOON_HEALTH_UNHEALTHY, /* three probes in a row failed: out of the rotation */
+  MOON_HEALTH_PROBING,   /* was unhealthy, and the last probe was good; comes back with the second good one */
+} moon_health_state;
+
+/* "unknown", "healthy", "suspect", "unhealthy", "probing". Never NULL. */
+const char *moon_health_state_name(moon_health_state state);
+
+typedef struct moon_label {
+  const char *key, *value;
+} moon_label;
+
+/* --- strategies --- */
+
+/* A cluster that may be chosen. Read only, except `slot`. */
+typedef struct moon_candidate {
+  uint64_t id;             /* from 1, rising in the order of addition; unique in its manager */
+  const char *name, *zone; /* zone: "" where none was given */
+  const moon_label *labels;
+  size_t label_count;
+  double weight;
+  int priority;
+  int active;        /* places taken: leases and calls, those that wait for a connection included */
+  int capacity;      /* maxConnections of its pool */
+  double latency_us; /* peak EWMA of the time to the first byte; 0: unknown */
+  unsigned failures; /* requests in a row that failed */
+  double *slot;      /* the strategy's own number about it; 0 when it joins and when it comes back into the rotation */
+} moon_candidate;
+
+/* Chooses among clusters. `select` is called for every request and lease, by one thread at a time per manager, with a
+ * lock held: it must be quick, must not wait and must not call moonpool. It returns an index below `count` (at least
+ * 1), or anything else where it has no opinion: then round-robin chooses. Candidates come in the order of addition. */
+typedef struct moon_strategy {
+  const char *name; /* for messages; static */
+  void *ctx;
+  size_t (*select)(void *ctx, const moon_candidate *candidates, size_t count, const char *key /* or NULL */);
+  void (*free)(void *ctx); /* called once, when the strategy is replaced or the manager goes; may be NULL */
+} moon_strategy;
+
+typedef struct moon_manager_options {
+  bool enable_failover; /* true */
+  bool failover_writes; /* false: only reads (GET, HEAD, OPTIONS) and leases move to another cluster */
+  int64_t cluster_health_check_interval_ms; /* 30000; 0 = no probes */
+  moon_pool_options default_pool;
+} moon_manager_options;
+
+extern const moon_manager_options moon_manager_default_options;
+
+typedef struct moon_cluster_options {
+  const char *name;       /* must be given; unique in its manager */
+  const char *kubeconfig; /* as in moon_client_options */
+  const char *context;
+  const char *const *endpoints; /* URLs of its API servers, NULL-terminated; NULL: the kubeconfig's server */
+  bool resolve_endpoints;       /* false; true: every address of a name counts as an endpoint, looked up every 30 s */
+  double weight;    /* start from moon_cluster_default_options: 1; from 0 (only when nothing else is left) */
+  int priority;     /* 0; lower numbers first */
+  const char *zone; /* NULL: none */
+  const moon_label *labels;
+  size_t label_count;
+  const moon_pool_options *pool; /* NULL: the manager's default_pool */
+} moon_cluster_options;
+
+extern const moon_cluster_options moon_cluster_default_options;
+
+/* Fails with MOON_CONFIG for options out of range. */
+moon_status moon_manager_new(const moon_manager_options *options, moon_manager **out, moon_error **err);
+/* Closes everything: as moon_client_release for each cluster. */
+void moon_manager_release(moon_manager *manager);
+
+/* Reads kubeconfig and certificates, starts the pool and the probes; waits for no network. Fails with MOON_CONFIG (also
+ * when there is a cluster of that name) or MOON_CREDENTIAL. */
+moon_status moon_manager_add_cluster(moon_manager *manager, const moon_cluster_options *options, moon_error **err);
+/* Takes a cluster out: those who wait for it get MOON_CLOSED, leases and calls have 5 s to end, then its connections
+ * are cut. Does not wait. MOON_CONFIG when there is none of that name, as in all that follows. */
+moon_status moon_manager_remove_cluster(moon_manager *manager, const char *name, moon_error **err);
+/* A disabled cluster is not chosen; it is probed, and what runs on it goes on. */
+moon_status moon_manager_set_enabled(moon_manager *manager, const char *name, bool enabled, moon_error **err);
+moon_status moon_manager_set_weight(moon_manager *manager, const char *name, double weight, moon_error **err);
+/* A built-in strategy: "round-robin" (the default), "least-connections", "weighted", "random", "peak-ewma",
+ * "rendezvous", "priority". MOON_CONFIG, naming the nearest, for others. */
+moon_status moon_manager_use_strategy(moon_manager *manager, const char *name, moon_error **err);
+/* One of your own; the struct is copied. */
+void moon_manager_set_strategy(moon_manager *manager, const moon_strategy *strategy);
+
+/* Leases a connection of some cluster; `preferred` (or NULL) names the one to take while it can be used. Waits as
+ * moon_client_acquire; a cluster that cannot be connected to is left for another one (enable_failover). */
+moon_status moon_manager_acquire(moon_manager *manager, const char *preferred, moon_conn **out, moon_error **err);
+const char *moon_conn_cluster(const moon_conn *conn); /* name; lives as long as the lease */
+void moon_manager_give_back(moon_manager *manager, moon_conn *conn);
+
+/* Runs the call in some cluster and waits for the whole answer; `preferred` as above. A read that fails for want of a
+ * working server (no connection, 502, 503, 504) is retried in other clusters within its time. */
+moon_status moon_manager_call(moon_manager *manager, const char *preferred, const moon_call_options *options,
+                              moon_answer **out, moon_error **err);
+
+/* Probes a cluster (NULL: all) now, and waits until every API server has answered or timed out (3 s). */
+moon_status moon_manager_check_health(moon_manager *manager, const char *name, moon_error **err);
+
+typedef struct moon_cluster_stats {
+  moon_health_state state;
+  bool healthy; /* state is HEALTHY or SUSPECT */
+  bool enabled;
+  bool unauthorized; /* reachable, but the credentials are not accepted (401, 403) */
+  bool overloaded;   /* reachable, but it turns requests away (429) */
+  double weight;
+  double share; /* slow start: the part of its usual load that it gets, 0.1 to 1 */
+  int priority;
+  int active;
+  double latency_us;
+  unsigned failures;
+  int64_t certificate_expiry_s; /* when the client certificate expires, seconds since 1970; 0: there is none */
+  uint64_t selected;            /* how often it was chosen */
+  moon_pool_stats pool;
+} moon_cluster_stats;
+moon_status moon_manager_get_stats(moon_manager *manager, const char *name, moon_cluster_stats *out, moon_error **err);
 
 #ifdef __cplusplus
 }

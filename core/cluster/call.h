@@ -1,10 +1,17 @@
-/* call.h: one API call, from asking for a connection to the last byte, retries included.
+/* call.h: one API call, from choosing a cluster to the last byte, retries and fail-over included.
  *
- * A call takes a stream's place on a connection of its pool (or uses a leased connection that it was given), runs the
- * request there, gives the place back, and decides whether to try again:
+ * A call is for one cluster, for a leased connection, or for a manager, which chooses the cluster. It takes a stream's
+ * place on a connection of the cluster's pool, runs the request there, gives the place back, and decides whether to try
+ * again:
  *   - a read whose connection was lost, or any request that was never sent: another connection, after a back-off
  *     (100 ms doubling, jittered, at most 10 s; the first try after a connection refused a stream comes at once);
  *   - 429, and 503 with Retry-After: any method, after the time the server asked for;
+ *   - with a manager and enable_failover, a read that failed for want of a working server goes to another cluster: at
+ * once when nothing could be connected, when the cluster turned unhealthy meanwhile (also in the middle of the
+ * request), and for 502, 503 and 504; after one more try in the same cluster when the connection was lost. A streaming
+ * request moves only while none of its answer was handed out. Writes only with failover_writes, and never when they
+ * were sent and are not idempotent (PUT, DELETE) and their outcome is unknown. Nothing moves with a request that
+ * belongs to one cluster: the callers pass those without a manager.
  *   - anything else: no. A write that was sent and whose connection was lost ends with "outcome unknown" in its error.
  * The deadline (request->timeout_ms) always wins. An HTTP status of 400 or more ends as an error made from the Status
  * object in the body, or, where there is none (a proxy's page), from at most the first 2 KiB of the text.
@@ -14,8 +21,8 @@
 #ifndef MOON_CLUSTER_CALL_H
 #define MOON_CLUSTER_CALL_H
 
+#include "cluster/manager.h"
 #include "net/message.h"
-#include "pool/pool.h"
 
 typedef struct moon_call moon_call;
 
@@ -29,13 +36,20 @@ typedef struct moon_call_handler {
   /* A retry begins after `data` was called: forget those bytes. May be NULL when data is. */
   void (*restart)(void *ctx);
   /* Over, exactly once, and the last callback. err NULL: a 2xx answer; else the callee's to free. The response belongs
-   * to the call. */
-  void (*done)(void *ctx, moon_response *response, moon_error *err);
+   * to the call, as does `cluster`: where it ended; NULL when none was chosen. */
+  void (*done)(void *ctx, moon_cluster *cluster, moon_response *response, moon_error *err);
 } moon_call_handler;
 
-/* Starts a call over any connection of the pool; one whose request is `streaming`, over any of the pool's lane. Takes
- * over `request`. One reference for the caller; the call holds its own until done has returned. */
-moon_call *moon_call_start(moon_pool *pool, moon_request *request, const moon_call_handler *handler);
+/* Starts a call in one cluster, over any connection of its pool; one whose request is `streaming`, over any of the
+ * pool's lane. Fails at once while the cluster is known to be down. Takes over `request`. One reference for the caller;
+ * the call holds its own until done has returned. */
+moon_call *moon_call_start(moon_cluster *cluster, moon_request *request, const moon_call_handler *handler);
+/* The same in whichever cluster the manager chooses for the selection (copied; its method and path are set from the
+ * request). `chosen`: a place that the caller has taken already (moon_manager_enter), which the call takes over; NULL:
+ * none.
+ */
+moon_call *moon_call_start_among(moon_manager *manager, const moon_selection *selection, moon_cluster *chosen,
+                                 moon_request *request, const moon_call_handler *handler);
 /* The same over a connection that the caller has leased. There is no retry on another connection. */
 moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon_call_handler *handler);
 /* Ends it with MOON_CANCELLED, unless it is over; `done` is still called once. Any thread. */

@@ -1,22 +1,55 @@
-/* cluster.h: one Kubernetes cluster as the floors above see it: a name, how to reach it, and its pool of connections.
- * Immutable but for its count of references; any thread. */
+/* cluster.h: one Kubernetes cluster as the floors above see it: a name, how to reach it, its pool of connections, and
+ * how it is doing.
+ *
+ * Who uses a cluster has a place in it, from the moment at which it was chosen (waiting included) to the end of the
+ * call or lease: `active` counts places, and least-connections goes by it. Immutable but for counts and health; any
+ * thread. */
 #ifndef MOON_CLUSTER_CLUSTER_H
 #define MOON_CLUSTER_CLUSTER_H
 
+#include "cluster/endpoint.h"
 #include "kube/target.h"
 #include "pool/pool.h"
 
 typedef struct moon_cluster moon_cluster;
 
-/* Makes the pool (of `options`) for the target and starts its warm-up; waits for nothing. Reads the target's
- * certificates: an unusable one fails with MOON_CREDENTIAL. `events` may be NULL. Keeps a reference of the target. */
-moon_error *moon_cluster_new(const char *name, moon_target *target, const moon_pool_options *options,
-                             moon_event_queue *events, moon_cluster **out);
+typedef struct moon_cluster_spec {
+  const char *name;
+  moon_target *target;           /* a reference is kept */
+  const moon_pool_options *pool; /* checked here */
+  const char *const *endpoints;  /* URLs, NULL-terminated; NULL: the target's server */
+  bool resolve_endpoints;        /* every address of a name is an endpoint */
+  int64_t probe_interval_ms;     /* for its endpoints' health; 0 where nobody probes */
+} moon_cluster_spec;
+
+/* Makes the pool and starts its warm-up; waits for nothing. Reads the target's certificates: an unusable one fails with
+ * MOON_CREDENTIAL. `events` may be NULL. */
+moon_error *moon_cluster_new(const moon_cluster_spec *spec, moon_event_queue *events, moon_cluster **out);
 moon_cluster *moon_cluster_retain(moon_cluster *cluster);
 void moon_cluster_release(moon_cluster *cluster); /* the last reference closes the pool */
 
 const char *moon_cluster_name(const moon_cluster *cluster);
-moon_target *moon_cluster_target(const moon_cluster *cluster); /* not a new reference */
-moon_pool *moon_cluster_pool(const moon_cluster *cluster);     /* not a new reference */
+moon_target *moon_cluster_target(const moon_cluster *cluster);       /* not a new reference */
+moon_pool *moon_cluster_pool(const moon_cluster *cluster);           /* not a new reference */
+moon_endpoints *moon_cluster_endpoints(const moon_cluster *cluster); /* not a new reference */
+moon_cluster *moon_cluster_of(const moon_conn *conn);                /* whose connection it is; not a new reference */
+
+/* Takes a place, and a reference with it. */
+void moon_cluster_enter(moon_cluster *cluster);
+void moon_cluster_leave(moon_cluster *cluster);
+int moon_cluster_active(const moon_cluster *cluster);
+
+/* A lease at once or not at all; a place with it. See moon_pool_try_acquire. */
+moon_conn *moon_cluster_try_acquire(moon_cluster *cluster, const char *origin);
+/* Gives back a lease, and its place. */
+void moon_cluster_give_back(moon_cluster *cluster, moon_conn *conn);
+
+/* NULL, or why nobody should wait for this cluster now: it is unhealthy. The caller's. */
+moon_error *moon_cluster_down(const moon_cluster *cluster);
+
+/* A request on one of its connections has ended. `err` NULL: an answer that says that the server works. */
+void moon_cluster_note(moon_cluster *cluster, const moon_error *err, int64_t first_byte_us);
+double moon_cluster_latency_us(const moon_cluster *cluster); /* peak EWMA of the time to the first byte; 0: unknown */
+unsigned moon_cluster_failures(const moon_cluster *cluster); /* requests in a row that failed */
 
 #endif

@@ -17,8 +17,13 @@
 typedef struct moon_dialer moon_dialer;
 
 /* Fails with MOON_CREDENTIAL for an unusable certificate or key, MOON_CONFIG for what cannot be reached yet. `cluster`
- * names it in errors. Keeps a reference of the target. */
-moon_error *moon_dialer_new(const char *cluster, moon_target *target, moon_dialer **out);
+ * names it in errors. `server`: another URL than the target's ("https://host[:port]"; the target's path prefix is put
+ * behind it); NULL: the target's. `address`: connect to this IP address, whatever the URL's name resolves to (name and
+ * certificate check stay the URL's); NULL: look the name up. Keeps a reference of the target. */
+moon_error *moon_dialer_new(const char *cluster, moon_target *target, const char *server, const char *address,
+                            moon_dialer **out);
+/* When the client certificate expires, seconds since 1970; 0: there is none. */
+int64_t moon_dialer_certificate_expiry_s(const moon_dialer *dialer);
 moon_dialer *moon_dialer_retain(moon_dialer *dialer);
 void moon_dialer_release(moon_dialer *dialer);
 

@@ -22,6 +22,12 @@ typedef enum moon_event_kind {
   MOON_EVENT_ACQUIRE_TIMEOUT,      /* text: the error's message */
   MOON_EVENT_POOL_READY,           /* warm-up ended: minConnections are there, or the first attempt failed (text) */
   MOON_EVENT_POOL_DRAINED,         /* closed, and its last connection is gone */
+  MOON_EVENT_CLUSTER_ADDED,        /* these are told by managers; cluster: which */
+  MOON_EVENT_CLUSTER_REMOVED,
+  MOON_EVENT_CLUSTER_HEALTHY,   /* also the first time */
+  MOON_EVENT_CLUSTER_UNHEALTHY, /* text: why */
+  MOON_EVENT_FAILOVER,          /* cluster: from where; other: to where; text: why */
+  MOON_EVENT_STRATEGY_ERROR,    /* text: what it did; cluster: NULL */
 } moon_event_kind;
 
 /* "connectionCreated", ... : the names that scripts listen to. */
@@ -32,13 +38,17 @@ const char *moon_remove_reason_name(moon_remove_reason reason); /* "idle", "life
 typedef struct moon_event {
   moon_event_kind kind;
   moon_remove_reason reason; /* REMOVED */
-  uint64_t pool_id;          /* moon_pool_id of the pool */
+  uint64_t source;           /* moon_pool_id of the pool, moon_manager_id of the manager */
   uint64_t conn_id;          /* 0 where no connection is concerned */
   uint64_t use_count;        /* at the moment of the event */
   int64_t created_ms;        /* the connection's; base/clock */
   int64_t at_ms;             /* base/clock */
-  char *text;                /* or NULL; the taker of the event frees it */
+  char *text;                /* or NULL; the taker of the event clears it */
+  char *cluster, *other;     /* of a manager's event; or NULL */
 } moon_event;
+
+void moon_event_clear(moon_event *event); /* frees its texts */
+uint64_t moon_event_new_source(void);     /* from 1, rising */
 
 typedef struct moon_event_queue moon_event_queue;
 
@@ -47,7 +57,7 @@ moon_event_queue *moon_event_queue_new(size_t limit, void (*wake)(void *ctx), vo
 moon_event_queue *moon_event_queue_retain(moon_event_queue *queue);
 void moon_event_queue_release(moon_event_queue *queue);
 
-/* Appends; takes over event->text. True when the caller must call moon_event_queue_wake once it holds no lock. */
+/* Appends; takes over the event's texts. True when the caller must call moon_event_queue_wake once it holds no lock. */
 bool moon_event_queue_append(moon_event_queue *queue, const moon_event *event);
 void moon_event_queue_wake(moon_event_queue *queue);
 

@@ -165,6 +165,15 @@ bool moon_pool_wait_drained(moon_pool *pool, int64_t timeout_ms);
  */
 void moon_pool_make_stale(moon_pool *pool);
 
+/* All who wait get a copy of `err`, now: nobody should wait for this server any more. */
+void moon_pool_fail_waiters(moon_pool *pool, const moon_error *err);
+
+/* How busy it is; cheap. */
+typedef struct moon_pool_load {
+  int idle, in_use, waiting;
+} moon_pool_load;
+void moon_pool_get_load(const moon_pool *pool, moon_pool_load *out);
+
 /* Does what is due: timeouts, health checks, idle eviction, lifetime, refill, back-off, leak detection. Called by the
  * network side (see wake_at), or by a test. */
 void moon_pool_tick(moon_pool *pool);
@@ -181,6 +190,9 @@ void moon_conn_checked(moon_conn *conn, moon_error *err);        /* NULL: alive;
 void moon_conn_limit(moon_conn *conn, int max_streams);
 /* No new users, please (GOAWAY, Connection: close): closes when those on it are done. Reason: lifetime. */
 void moon_conn_drain(moon_conn *conn);
+/* The same, and another connection is made in its place while there is room: it is wanted elsewhere (another address).
+ */
+void moon_conn_replace(moon_conn *conn);
 /* The transport is dead: it leaves the pool before anybody learns of the error. Users still hold it until they give it
  * back; then `close` follows. Before it was established: moon_conn_connect_failed instead. */
 void moon_conn_lost(moon_conn *conn);
