@@ -27,24 +27,23 @@ static const char
 
 struct moon_lease {
   atomic_int refs;
-  moon_pool *pool;
+  moon_cluster *cluster; /* a place */
   moon_conn *conn;
   char *origin;
 };
 
 struct moon_connection {
   const void *tag;
-  moon_cluster *cluster; /* NULL: given back, or never leased */
+  moon_cluster *cluster; /* a place in it; NULL: given back, or never leased */
   moon_conn *conn;
-  moon_lease *shared; /* made for the first call: then that gives the connection back */
+  moon_lease *shared; /* made for the first call: then that has the place, and gives the connection back */
   char *origin;
   uint64_t id; /* for messages, also afterwards */
 };
 
 void moon_lease_release(moon_lease *lease) {
   if (!lease || atomic_fetch_sub(&lease->refs, 1) != 1) return;
-  moon_pool_give_back(lease->pool, lease->conn);
-  moon_pool_release(lease->pool);
+  moon_cluster_give_back(lease->cluster, lease->conn);
   free(lease->origin);
   free(lease);
 }
@@ -67,7 +66,7 @@ static moon_connection *check_connection(lua_State *L, int index) {
 }
 
 void moon_connection_set(moon_connection *connection, moon_cluster *cluster, moon_conn *conn, char *origin) {
-  connection->cluster = moon_cluster_retain(cluster);
+  connection->cluster = cluster;
   connection->conn = conn;
   connection->origin = origin;
   connection->id = moon_conn_id(conn);
@@ -82,12 +81,11 @@ static void give_back(lua_State *L, int index, moon_connection *connection) {
     moon_lease_release(connection->shared);
     connection->shared = NULL;
   } else {
-    moon_pool_give_back(moon_cluster_pool(cluster), connection->conn);
+    moon_cluster_give_back(cluster, connection->conn);
     free(connection->origin);
   }
   connection->conn = NULL;
   connection->origin = NULL;
-  moon_cluster_release(cluster);
 }
 
 /* The handle at `index`, still leased. */
@@ -102,7 +100,7 @@ moon_conn *moon_connection_use(lua_State *L, int index, moon_lease **lease, moon
   if (!connection->shared) {
     moon_lease *shared = moon_zalloc(sizeof *shared);
     atomic_init(&shared->refs, 1);
-    shared->pool = moon_pool_retain(moon_cluster_pool(connection->cluster));
+    shared->cluster = connection->cluster;
     shared->conn = connection->conn;
     shared->origin = connection->origin;
     connection->origin = NULL;

@@ -75,9 +75,9 @@ static void push_snapshot(lua_State *L, const moon_event *event) {
 static int call_listener(lua_State *L) {
   const moon_event *event = lua_touserdata(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &listeners_key);
-  if (lua_rawgeti(L, -1, (lua_Integer)event->pool_id) != LUA_TFUNCTION) {
+  if (lua_rawgeti(L, -1, (lua_Integer)event->source) != LUA_TFUNCTION) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &pools_key);
-    lua_rawgeti(L, -1, (lua_Integer)event->pool_id);
+    lua_rawgeti(L, -1, (lua_Integer)event->source);
     moon_pool *pool = lua_touserdata(L, -1);
     if (pool && !moon_pool_is_closed(pool)) moon_pool_set_events_enabled(pool, false);
     return 0;
@@ -110,7 +110,7 @@ static void deliver(moon_hub *hub, lua_State *L) {
       moon_log(MOON_LOG_ERROR, "a listener raised: %s", luaL_tolstring(L, -1, NULL));
       lua_pop(L, 2);
     }
-    free(event.text);
+    moon_event_clear(&event);
   }
   for (moon_list *node = hub->draining.next, *next; node != &hub->draining; node = next) {
     next = node->next;

@@ -100,7 +100,7 @@ static void on_restart(void *ctx) {
   unlock_and_tell(feed, false);
 }
 
-static void on_done(void *ctx, moon_response *response, moon_error *err) {
+static void on_done(void *ctx, moon_cluster *cluster, moon_response *response, moon_error *err) {
   moon_feed *feed = ctx;
   pthread_mutex_lock(&feed->lock);
   moon_lease *lease = feed->lease;
@@ -137,8 +137,7 @@ void moon_feed_start(moon_feed *feed, moon_cluster *cluster, moon_conn *conn, mo
   feed->lease = lease;
   feed->request = request;
   atomic_fetch_add(&feed->refs, 1); /* the call's, until `done` */
-  moon_call *call = conn ? moon_call_start_on(conn, request, &handler)
-                         : moon_call_start(moon_cluster_pool(cluster), request, &handler);
+  moon_call *call = conn ? moon_call_start_on(conn, request, &handler) : moon_call_start(cluster, request, &handler);
   pthread_mutex_lock(&feed->lock);
   feed->call = call;
   pthread_mutex_unlock(&feed->lock);

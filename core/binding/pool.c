@@ -77,7 +77,8 @@ static int core_pool(lua_State *L) {
   moon_error *err = moon_kubeconfig_target(config, context, &target);
   if (err) return moon_push_error(L, err);
   const char *label = name ? name : *target->context ? target->context : target->cluster;
-  err = moon_cluster_new(label, target, &options, moon_hub_queue(hub), &self->cluster);
+  moon_cluster_spec spec = {.name = label, .target = target, .pool = &options};
+  err = moon_cluster_new(&spec, moon_hub_queue(hub), &self->cluster);
   if (err && !err->cluster) moon_error_set(&err->cluster, label);
   moon_target_release(target);
   if (err) return moon_push_error(L, err);
@@ -185,7 +186,7 @@ typedef struct acquire_op {
   moon_completion completion;
   moon_wait wait;
   moon_runtime *runtime;
-  moon_pool *pool;
+  moon_cluster *cluster; /* a place in it, until that is the lease's */
   moon_conn *conn;
   moon_error *err;
   char *origin;
@@ -194,9 +195,11 @@ typedef struct acquire_op {
 } acquire_op;
 
 static void free_acquire(acquire_op *op) {
-  if (op->conn) moon_pool_give_back(op->pool, op->conn);
+  if (op->conn)
+    moon_cluster_give_back(op->cluster, op->conn);
+  else if (op->cluster)
+    moon_cluster_leave(op->cluster);
   moon_error_free(op->err);
-  moon_pool_release(op->pool);
   moon_runtime_release(op->runtime);
   free(op->origin);
   free(op);
@@ -225,7 +228,7 @@ static int acquire_close(lua_State *L) {
   acquire_op *op = *box;
   *box = NULL;
   if (!op) return 0;
-  if (op->answered || moon_pool_cancel(op->pool, &op->waiter))
+  if (op->answered || moon_pool_cancel(moon_cluster_pool(op->cluster), &op->waiter))
     free_acquire(op);
   else
     op->abandoned = true;
@@ -243,7 +246,8 @@ static int acquire_finished(lua_State *L, int status, lua_KContext ctx) {
     if (!err->cluster) moon_error_set(&err->cluster, moon_cluster_name(self->cluster));
     return moon_push_error(L, err);
   }
-  moon_connection_set(lua_touserdata(L, 2), self->cluster, op->conn, op->origin);
+  moon_connection_set(lua_touserdata(L, 2), op->cluster, op->conn, op->origin);
+  op->cluster = NULL;
   op->conn = NULL;
   op->origin = NULL;
   lua_pushvalue(L, 2);
@@ -267,7 +271,7 @@ static int pool_acquire(lua_State *L) {
   lua_settop(L, 1);
   moon_connection *connection = moon_connection_push(L);
   char *origin = call_origin(L, pool);
-  moon_conn *conn = moon_pool_try_acquire(pool, MOON_USE_LEASE, origin);
+  moon_conn *conn = moon_cluster_try_acquire(self->cluster, origin);
   if (conn) {
     moon_connection_set(connection, self->cluster, conn, origin);
     return 1;
@@ -282,7 +286,8 @@ static int pool_acquire(lua_State *L) {
   op->origin = origin;
   op->completion.run = acquire_answered;
   op->runtime = moon_runtime_retain(moon_runtime_of(L));
-  op->pool = moon_pool_retain(pool);
+  moon_cluster_enter(self->cluster);
+  op->cluster = self->cluster;
   *box = op;
   moon_pool_acquire_async(pool, &op->waiter);
   return moon_runtime_wait(L, &op->wait, 0, acquire_finished);

@@ -32,6 +32,7 @@ enum state { ASKING, RUNNING, PAUSING, OVER };
 
 struct moon_call {
   atomic_int refs;
+  moon_cluster *cluster; /* a reference; and, unless leased, a place in it until it is over */
   moon_pool *pool;
   moon_reactor *reactor;
   moon_request *request;
@@ -39,7 +40,8 @@ struct moon_call {
   moon_call_handler handler;
 
   moon_waiter waiter;
-  moon_conn *conn; /* held now; a lease stays for the whole call */
+  moon_conn *conn;         /* held now; a lease stays for the whole call */
+  moon_endpoint *endpoint; /* RUNNING: behind it; a reference, for the connection may be closed under the call */
   bool leased;
   moon_exchange exchange;
   moon_error *acquire_error;
@@ -63,7 +65,8 @@ static void finish(moon_call *call, moon_error *err) {
     err->attempts = call->attempts;
     if (!err->cluster) moon_error_set(&err->cluster, moon_pool_name(call->pool));
   }
-  call->handler.done(call->handler.ctx, &call->response, err);
+  if (!call->leased) moon_cluster_leave(call->cluster);
+  call->handler.done(call->handler.ctx, call->cluster, &call->response, err);
   moon_call_release(call);
 }
 
@@ -167,7 +170,8 @@ static void explain_refusal(moon_error *err, const moon_dialer *dialer) {
 
 static void exchange_done(moon_exchange *exchange, moon_error *err) {
   moon_call *call = MOON_ENTRY(exchange, moon_call, exchange);
-  const moon_dialer *dialer = moon_network_dialer(moon_network_of(call->pool));
+  moon_endpoint *server = call->endpoint;
+  const moon_dialer *dialer = moon_endpoint_dialer(server);
   const char *endpoint = moon_dialer_endpoint(dialer);
   if (!err) {
     err = moon_status_error(call->request, &call->response, endpoint);
@@ -180,6 +184,8 @@ static void exchange_done(moon_exchange *exchange, moon_error *err) {
     moon_pool_give_back(call->pool, call->conn);
     call->conn = NULL;
   }
+  call->endpoint = NULL;
+  moon_endpoint_release(server);
   ended(call, err);
 }
 
@@ -209,6 +215,7 @@ static void run_now(moon_task *task) {
     return;
   }
   call->attempts++;
+  call->endpoint = moon_endpoint_retain(moon_network_endpoint(call->conn));
   call->exchange = (moon_exchange){
       .handler = call->handler.data ? &passing_on : &gathering,
       .request = call->request,
@@ -283,9 +290,12 @@ void moon_call_pause(moon_call *call, bool paused) {
   moon_reactor_post(call->reactor, &call->flow_task);
 }
 
-static moon_call *start(moon_pool *pool, moon_conn *conn, moon_request *request, const moon_call_handler *handler) {
+/* Takes over the place, if it needs one: without a lease. */
+static moon_call *start(moon_cluster *cluster, moon_pool *pool, moon_conn *conn, moon_request *request,
+                        const moon_call_handler *handler) {
   moon_call *call = moon_zalloc(sizeof *call);
   call->refs = 2; /* the caller's, and its own until it is over */
+  call->cluster = moon_cluster_retain(cluster);
   call->pool = moon_pool_retain(pool);
   call->reactor = moon_reactor_retain(moon_network_reactor(moon_network_of(pool)));
   call->conn = conn;
@@ -302,12 +312,18 @@ static moon_call *start(moon_pool *pool, moon_conn *conn, moon_request *request,
   return call;
 }
 
-moon_call *moon_call_start(moon_pool *pool, moon_request *request, const moon_call_handler *handler) {
-  return start(request->streaming ? moon_pool_lane(pool) : pool, NULL, request, handler);
+static moon_call *start_in(moon_cluster *cluster, moon_request *request, const moon_call_handler *handler) {
+  moon_pool *pool = moon_cluster_pool(cluster);
+  return start(cluster, request->streaming ? moon_pool_lane(pool) : pool, NULL, request, handler);
+}
+
+moon_call *moon_call_start(moon_cluster *cluster, moon_request *request, const moon_call_handler *handler) {
+  moon_cluster_enter(cluster);
+  return start_in(cluster, request, handler);
 }
 
 moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon_call_handler *handler) {
-  return start(moon_conn_pool(conn), conn, request, handler);
+  return start(moon_cluster_of(conn), moon_conn_pool(conn), conn, request, handler);
 }
 
 void moon_call_release(moon_call *call) {
@@ -315,6 +331,7 @@ void moon_call_release(moon_call *call) {
   moon_request_free(call->request);
   moon_response_clear(&call->response);
   moon_pool_release(call->pool);
+  moon_cluster_release(call->cluster);
   moon_reactor *reactor = call->reactor;
   free(call);
   moon_reactor_release(reactor);

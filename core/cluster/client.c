@@ -24,7 +24,10 @@ moon_status moon_client_new(const moon_client_options *options, moon_client **ou
   moon_error *failed = options->kubeconfig ? moon_kubeconfig_load_file(config, options->kubeconfig)
                                            : moon_kubeconfig_load_default(config);
   if (!failed) failed = moon_kubeconfig_target(config, options->context, &target);
-  if (!failed) failed = moon_cluster_new(target->context, target, &options->pool, NULL, &cluster);
+  if (!failed) {
+    moon_cluster_spec spec = {.name = target->context, .target = target, .pool = &options->pool};
+    failed = moon_cluster_new(&spec, NULL, &cluster);
+  }
   if (!failed) {
     *out = moon_alloc(sizeof **out);
     (*out)->cluster = cluster;
@@ -54,11 +57,14 @@ void moon_client_get_stats(const moon_client *client, moon_pool_stats *out) {
 }
 
 moon_status moon_client_acquire(moon_client *client, moon_conn **out, moon_error **err) {
-  return moon_error_give(moon_pool_acquire(moon_cluster_pool(client->cluster), MOON_USE_LEASE, 0, NULL, out), err);
+  moon_pool *pool = moon_cluster_pool(client->cluster);
+  moon_error *failed = moon_pool_acquire(pool, MOON_USE_LEASE, 0, NULL, out);
+  if (!failed) moon_cluster_enter(client->cluster);
+  return moon_error_give(failed, err);
 }
 
 void moon_client_give_back(moon_client *client, moon_conn *conn) {
-  moon_pool_give_back(moon_cluster_pool(client->cluster), conn);
+  moon_cluster_give_back(client->cluster, conn);
 }
 
 /* --- calls --- */
@@ -71,12 +77,15 @@ typedef struct waiting_call {
   moon_error *err;
 } waiting_call;
 
-static void call_done(void *ctx, moon_response *response, moon_error *err) {
+static void call_done(void *ctx, moon_cluster *cluster, moon_response *response, moon_error *err) {
   waiting_call *waiting = ctx;
   moon_answer *answer = NULL;
   if (!err) {
     answer = moon_alloc(sizeof *answer);
-    *answer = (moon_answer){response->status, moon_strdup(response->content_type), NULL, response->body.len};
+    *answer = (moon_answer){.status = response->status,
+                            .content_type = moon_strdup(response->content_type),
+                            .body_len = response->body.len,
+                            .cluster = moon_strdup(moon_cluster_name(cluster))};
     answer->body = moon_buffer_take(&response->body);
   }
   pthread_mutex_lock(&waiting->lock);
@@ -105,8 +114,8 @@ static moon_request *make_request(const moon_call_options *options) {
   return request;
 }
 
-static moon_status call_and_wait(moon_pool *pool, moon_conn *conn, const moon_call_options *options, moon_answer **out,
-                                 moon_error **err) {
+static moon_status call_and_wait(moon_cluster *cluster, moon_conn *conn, const moon_call_options *options,
+                                 moon_answer **out, moon_error **err) {
   if (!options->path || options->path[0] != '/') {
     return moon_error_give(moon_error_new(MOON_INVALID, "path: expected a text that starts with '/', got \"%s\"",
                                           options->path ? options->path : "(null)"),
@@ -115,7 +124,7 @@ static moon_status call_and_wait(moon_pool *pool, moon_conn *conn, const moon_ca
   waiting_call waiting = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, NULL, NULL};
   moon_call_handler handler = {.ctx = &waiting, .done = call_done};
   moon_request *request = make_request(options);
-  moon_call_release(conn ? moon_call_start_on(conn, request, &handler) : moon_call_start(pool, request, &handler));
+  moon_call_release(conn ? moon_call_start_on(conn, request, &handler) : moon_call_start(cluster, request, &handler));
   pthread_mutex_lock(&waiting.lock);
   while (!waiting.done) pthread_cond_wait(&waiting.over, &waiting.lock);
   pthread_mutex_unlock(&waiting.lock);
@@ -127,7 +136,7 @@ static moon_status call_and_wait(moon_pool *pool, moon_conn *conn, const moon_ca
 
 moon_status moon_client_call(moon_client *client, const moon_call_options *options, moon_answer **out,
                              moon_error **err) {
-  return call_and_wait(moon_cluster_pool(client->cluster), NULL, options, out, err);
+  return call_and_wait(client->cluster, NULL, options, out, err);
 }
 
 moon_status moon_conn_call(moon_conn *conn, const moon_call_options *options, moon_answer **out, moon_error **err) {
@@ -138,5 +147,6 @@ void moon_answer_free(moon_answer *answer) {
   if (!answer) return;
   free(answer->content_type);
   free(answer->body);
+  free(answer->cluster);
   free(answer);
 }

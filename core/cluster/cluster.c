@@ -1,6 +1,7 @@
 /* cluster.c: see cluster.h. */
 #include "cluster/cluster.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -8,23 +9,27 @@
 
 struct moon_cluster {
   atomic_int refs;
+  atomic_int active;
   char *name;
   moon_target *target;
+  moon_endpoints *endpoints;
   moon_pool *pool;
 };
 
-moon_error *moon_cluster_new(const char *name, moon_target *target, const moon_pool_options *options,
-                             moon_event_queue *events, moon_cluster **out) {
-  moon_dialer *dialer = NULL;
-  moon_error *err = moon_pool_options_check(options);
-  if (!err) err = moon_dialer_new(name, target, &dialer);
+moon_error *moon_cluster_new(const moon_cluster_spec *spec, moon_event_queue *events, moon_cluster **out) {
+  moon_endpoints *endpoints = NULL;
+  moon_error *err = moon_pool_options_check(spec->pool);
+  if (!err)
+    err = moon_endpoints_new(spec->name, spec->target, spec->endpoints, spec->resolve_endpoints,
+                             spec->probe_interval_ms, &endpoints);
   if (err) return err;
   moon_cluster *cluster = moon_zalloc(sizeof *cluster);
   cluster->refs = 1;
-  cluster->name = moon_strdup(name);
-  cluster->target = moon_target_retain(target);
-  cluster->pool = moon_network_pool(name, options, dialer, events);
-  moon_dialer_release(dialer);
+  cluster->name = moon_strdup(spec->name);
+  cluster->target = moon_target_retain(spec->target);
+  cluster->endpoints = endpoints;
+  cluster->pool = moon_network_pool(spec->name, spec->pool, endpoints, events);
+  moon_network_set_cluster(cluster->pool, cluster);
   *out = cluster;
   return NULL;
 }
@@ -38,6 +43,7 @@ void moon_cluster_release(moon_cluster *cluster) {
   if (!cluster || atomic_fetch_sub(&cluster->refs, 1) != 1) return;
   moon_pool_close(cluster->pool, 0);
   moon_pool_release(cluster->pool);
+  moon_endpoints_release(cluster->endpoints);
   moon_target_release(cluster->target);
   free(cluster->name);
   free(cluster);
@@ -53,4 +59,43 @@ moon_target *moon_cluster_target(const moon_cluster *cluster) {
 
 moon_pool *moon_cluster_pool(const moon_cluster *cluster) {
   return cluster->pool;
+}
+
+moon_endpoints *moon_cluster_endpoints(const moon_cluster *cluster) {
+  return cluster->endpoints;
+}
+
+moon_cluster *moon_cluster_of(const moon_conn *conn) {
+  return moon_network_cluster(moon_network_of(moon_conn_pool(conn)));
+}
+
+/* --- places --- */
+
+void moon_cluster_enter(moon_cluster *cluster) {
+  moon_cluster_retain(cluster);
+  atomic_fetch_add_explicit(&cluster->active, 1, memory_order_relaxed);
+}
+
+void moon_cluster_leave(moon_cluster *cluster) {
+  atomic_fetch_sub_explicit(&cluster->active, 1, memory_order_relaxed);
+  moon_cluster_release(cluster);
+}
+
+int moon_cluster_active(const moon_cluster *cluster) {
+  return atomic_load_explicit(&cluster->active, memory_order_relaxed);
+}
+
+moon_conn *moon_cluster_try_acquire(moon_cluster *cluster, const char *origin) {
+  moon_conn *conn = moon_pool_try_acquire(cluster->pool, MOON_USE_LEASE, origin);
+  if (conn) moon_cluster_enter(cluster);
+  return conn;
+}
+
+void moon_cluster_give_back(moon_cluster *cluster, moon_conn *conn) {
+  moon_pool_give_back(cluster->pool, conn);
+  moon_cluster_leave(cluster);
+}
+
+moon_error *moon_cluster_down(const moon_cluster *cluster) {
+  return NULL;
 }

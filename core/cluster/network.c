@@ -17,7 +17,9 @@
 
 struct moon_network {
   moon_reactor *reactor;
-  moon_dialer *dialer;
+  moon_endpoints *endpoints;
+  moon_conn_kind kind;
+  struct moon_cluster *cluster;
   moon_timer timer;    /* the pool's next duty; reactor thread */
   moon_task wake_task; /* sets the timer */
   moon_task end_task;
@@ -32,6 +34,7 @@ typedef struct wire {
   atomic_int refs; /* until it is closed, and one for each check on its way to the reactor */
   moon_network *network;
   moon_conn *conn;
+  moon_endpoint *endpoint;
   moon_transport *transport;
   int64_t connect_timeout_ms, check_timeout_ms;
   moon_task connect_task, check_task, close_task;
@@ -46,11 +49,15 @@ typedef struct wire {
 /* --- what the transport tells --- */
 
 static void on_established(void *owner, int max_streams) {
-  moon_conn_connected(((wire *)owner)->conn, max_streams);
+  wire *w = owner;
+  moon_endpoint_connected(w->endpoint);
+  moon_conn_connected(w->conn, max_streams);
 }
 
 static void on_failed(void *owner, moon_error *err) {
-  moon_conn_connect_failed(((wire *)owner)->conn, err);
+  wire *w = owner;
+  moon_endpoint_connect_failed(w->endpoint, err);
+  moon_conn_connect_failed(w->conn, err);
 }
 
 static void on_limited(void *owner, int max_streams) {
@@ -96,8 +103,8 @@ static void check_done(moon_exchange *exchange, moon_error *err) {
     return;
   }
   if (!err && status >= 500) {
-    err = moon_error_new(MOON_SERVER, "%s: the health check answered HTTP %d", moon_dialer_endpoint(w->network->dialer),
-                         status);
+    err = moon_error_new(MOON_SERVER, "%s: the health check answered HTTP %d",
+                         moon_dialer_endpoint(moon_endpoint_dialer(w->endpoint)), status);
   }
   moon_conn_checked(w->conn, err);
   if (w->lost) moon_conn_lost(w->conn);
@@ -120,12 +127,15 @@ static void run_check(wire *w) {
 
 static void connect_now(moon_task *task) {
   wire *w = MOON_ENTRY(task, wire, connect_task);
-  w->transport = moon_transport_new(w->network->reactor, w->network->dialer, &transport_events, w);
+  w->endpoint = moon_endpoints_pick(w->network->endpoints, w->network->kind, NULL, 0);
+  w->transport = moon_transport_new(w->network->reactor, moon_endpoint_dialer(w->endpoint), &transport_events, w);
   moon_transport_connect(w->transport, w->connect_timeout_ms);
 }
 
 static void release_wire(wire *w) {
-  if (atomic_fetch_sub(&w->refs, 1) == 1) free(w);
+  if (atomic_fetch_sub(&w->refs, 1) != 1) return;
+  moon_endpoint_release(w->endpoint);
+  free(w);
 }
 
 static void check_now(moon_task *task) {
@@ -140,6 +150,7 @@ static void close_now(moon_task *task) {
   w->closing = true;
   moon_conn_set_link(conn, NULL);
   moon_transport_close(w->transport);
+  moon_endpoint_closed(w->endpoint, w->network->kind);
   release_wire(w);
   moon_conn_closed(conn);
 }
@@ -210,7 +221,7 @@ static void end_now(moon_task *task) {
   moon_reactor_stop_timer(network->reactor, &network->timer);
   moon_reactor *reactor = network->reactor;
   moon_pool_disposed(network->pool);
-  moon_dialer_release(network->dialer);
+  moon_endpoints_release(network->endpoints);
   pthread_mutex_destroy(&network->lock);
   free(network);
   moon_reactor_release(reactor);
@@ -224,10 +235,11 @@ static void net_dispose(void *ctx) {
 /* --- making it --- */
 
 /* Takes over the reference of the reactor. */
-static moon_network *network_new(moon_reactor *reactor, moon_dialer *dialer) {
+static moon_network *network_new(moon_reactor *reactor, moon_endpoints *endpoints, moon_conn_kind kind) {
   moon_network *network = moon_zalloc(sizeof *network);
   network->reactor = reactor;
-  network->dialer = moon_dialer_retain(dialer);
+  network->endpoints = moon_endpoints_retain(endpoints);
+  network->kind = kind;
   network->wake_at_ms = -1;
   network->wake_task.run = set_timer;
   network->end_task.run = end_now;
@@ -249,14 +261,14 @@ static void set_pool(moon_network *network, moon_pool *pool) {
   net_wake_at(network, wanted_ms); /* what was asked for before the pool was known */
 }
 
-moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_dialer *dialer,
+moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_endpoints *endpoints,
                              moon_event_queue *events) {
-  moon_network *network = network_new(moon_reactor_shared(), dialer);
+  moon_network *network = network_new(moon_reactor_shared(), endpoints, MOON_CONNS_POOL);
   moon_pool_net net = functions(network);
   moon_pool *pool = moon_pool_new(name, options, &net, events);
   set_pool(network, pool);
 
-  moon_network *lane_network = network_new(moon_reactor_retain(network->reactor), dialer);
+  moon_network *lane_network = network_new(moon_reactor_retain(network->reactor), endpoints, MOON_CONNS_LANE);
   net = functions(lane_network);
   set_pool(lane_network, moon_pool_add_lane(pool, &net));
   return pool;
@@ -270,11 +282,21 @@ moon_reactor *moon_network_reactor(const moon_network *network) {
   return network->reactor;
 }
 
-const moon_dialer *moon_network_dialer(const moon_network *network) {
-  return network->dialer;
+void moon_network_set_cluster(moon_pool *pool, struct moon_cluster *cluster) {
+  moon_network_of(pool)->cluster = cluster;
+  moon_network_of(moon_pool_lane(pool))->cluster = cluster;
+}
+
+struct moon_cluster *moon_network_cluster(const moon_network *network) {
+  return network->cluster;
 }
 
 moon_transport *moon_network_transport(const moon_conn *conn) {
   const wire *w = moon_conn_link(conn);
   return w ? w->transport : NULL;
+}
+
+moon_endpoint *moon_network_endpoint(const moon_conn *conn) {
+  const wire *w = moon_conn_link(conn);
+  return w ? w->endpoint : NULL;
 }

@@ -8,6 +8,7 @@
 #include "pool/pool.h"
 
 typedef struct moon_network moon_network;
+struct moon_cluster;
 
 /* Makes a pool, and its lane, that connect to the endpoints, on one reactor. A connect that fails at one endpoint goes
  * on with the next; only when all have failed does the pool hear of it, with one error that names them all. The time
@@ -15,12 +16,13 @@ typedef struct moon_network moon_network;
  * beyond its part (another one came back) are moved, one at a time. The network side lives as long as the pool. */
 moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_endpoints *endpoints,
                              moon_event_queue *events);
-/* Endpoints came, went or changed their state: looks whether connections should move. Any thread. */
-void moon_network_rebalance(moon_pool *pool);
 
 /* The network side of a pool made above, or of its lane; valid as long as the pool. */
 moon_network *moon_network_of(const moon_pool *pool);
 moon_reactor *moon_network_reactor(const moon_network *network);
+/* Whose connections they are, of the pool and its lane: set once, before anybody else knows the pool. */
+void moon_network_set_cluster(moon_pool *pool, struct moon_cluster *cluster);
+struct moon_cluster *moon_network_cluster(const moon_network *network);
 /* The transport behind a connection; NULL once it is closed. On the reactor's thread, by whoever holds the connection.
  */
 moon_transport *moon_network_transport(const moon_conn *conn);

@@ -238,41 +238,65 @@ static void add_credentials(moon_dialer *dialer) {
   for (size_t i = 0; i < target->impersonate_extra_count; i++) add_extra(dialer, &target->impersonate_extra[i]);
 }
 
-static moon_error *set_address(moon_dialer *dialer) {
-  const moon_target *target = dialer->target;
-  char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL;
+/* A URL's parts, "https://host:port/path"; the path without the slash at its end. */
+typedef struct url_parts {
+  char *scheme, *host, *port, *path; /* libcurl's to free */
+} url_parts;
+
+static void free_parts(url_parts *parts) {
+  curl_free(parts->scheme);
+  curl_free(parts->host);
+  curl_free(parts->port);
+  curl_free(parts->path);
+}
+
+static moon_error *split_url(const moon_target *target, const char *text, url_parts *parts) {
   CURLU *url = curl_url();
-  moon_error *err = NULL;
-  if (curl_url_set(url, CURLUPART_URL, target->server, 0) || curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) ||
-      curl_url_get(url, CURLUPART_HOST, &host, 0) || curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ||
-      curl_url_get(url, CURLUPART_PATH, &path, 0)) {
-    err = moon_error_new(MOON_CONFIG, "cluster \"%s\": server \"%s\" is not a URL that can be reached", target->cluster,
-                         target->server);
-    goto out;
-  }
-  size_t path_len = strlen(path);
-  while (path_len && path[path_len - 1] == '/') path[--path_len] = '\0';
-  dialer->endpoint = moon_sprintf("%s://%s:%s", scheme, host, port);
+  bool good = !curl_url_set(url, CURLUPART_URL, text, 0) && !curl_url_get(url, CURLUPART_SCHEME, &parts->scheme, 0) &&
+              !curl_url_get(url, CURLUPART_HOST, &parts->host, 0) &&
+              !curl_url_get(url, CURLUPART_PORT, &parts->port, CURLU_DEFAULT_PORT) &&
+              !curl_url_get(url, CURLUPART_PATH, &parts->path, 0);
+  curl_url_cleanup(url);
+  if (!good)
+    return moon_error_new(MOON_CONFIG, "cluster \"%s\": server \"%s\" is not a URL that can be reached",
+                          target->cluster, text);
+  size_t len = strlen(parts->path);
+  while (len && parts->path[len - 1] == '/') parts->path[--len] = '\0';
+  return NULL;
+}
+
+/* "name:port:address:port", as libcurl wants it. */
+static void connect_elsewhere(moon_dialer *dialer, const char *name, const char *port, const char *address) {
+  bool bare_v6 = strchr(address, ':') && *address != '[';
+  char *route = moon_sprintf(bare_v6 ? "%s:%s:[%s]:%s" : "%s:%s:%s:%s", name, port, address, port);
+  dialer->connect_to = curl_slist_append(NULL, route);
+  free(route);
+}
+
+static moon_error *set_address(moon_dialer *dialer, const char *server, const char *address) {
+  const moon_target *target = dialer->target;
+  url_parts own = {0}, given = {0};
+  moon_error *err = split_url(target, target->server, &own);
+  if (!err && server) err = split_url(target, server, &given);
+  if (err) goto out;
+  const url_parts *parts = server ? &given : &own;
+  dialer->endpoint = moon_sprintf("%s://%s:%s", parts->scheme, parts->host, parts->port);
   struct in_addr unused;
-  dialer->needs_lookup = host[0] != '[' && inet_pton(AF_INET, host, &unused) != 1;
-  bool secure = !strcasecmp(scheme, "https");
+  dialer->needs_lookup = !address && parts->host[0] != '[' && inet_pton(AF_INET, parts->host, &unused) != 1;
+  bool secure = !strcasecmp(parts->scheme, "https");
   if (secure && target->tls_server_name && *target->tls_server_name) {
-    char *route = moon_sprintf("%s:%s:%s:%s", target->tls_server_name, port, host, port);
-    dialer->connect_to = curl_slist_append(NULL, route);
-    free(route);
-    dialer->base_url = moon_sprintf("%s://%s:%s%s", scheme, target->tls_server_name, port, path);
-    add_header(dialer, moon_sprintf("Host: %s:%s", host, port));
+    connect_elsewhere(dialer, target->tls_server_name, parts->port, address ? address : parts->host);
+    dialer->base_url = moon_sprintf("%s://%s:%s%s", parts->scheme, target->tls_server_name, parts->port, own.path);
+    add_header(dialer, moon_sprintf("Host: %s:%s", parts->host, parts->port));
   } else {
-    dialer->base_url = moon_sprintf("%s%s", dialer->endpoint, path);
+    if (address) connect_elsewhere(dialer, parts->host, parts->port, address);
+    dialer->base_url = moon_sprintf("%s%s", dialer->endpoint, own.path);
   }
   add_header(dialer, moon_strdup("Expect:")); /* no pause before large bodies */
   if (secure) add_credentials(dialer);
 out:
-  curl_free(scheme);
-  curl_free(host);
-  curl_free(port);
-  curl_free(path);
-  curl_url_cleanup(url);
+  free_parts(&own);
+  free_parts(&given);
   return err;
 }
 
@@ -299,7 +323,8 @@ static void start_curl(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-moon_error *moon_dialer_new(const char *cluster, moon_target *target, moon_dialer **out) {
+moon_error *moon_dialer_new(const char *cluster, moon_target *target, const char *server, const char *address,
+                            moon_dialer **out) {
   pthread_once(&curl_once, start_curl);
   moon_error *err = refuse_unsupported(target);
   if (err) return err;
@@ -313,7 +338,7 @@ moon_error *moon_dialer_new(const char *cluster, moon_target *target, moon_diale
   curl_share_setopt(dialer->sessions, CURLSHOPT_UNLOCKFUNC, unlock_sessions);
   curl_share_setopt(dialer->sessions, CURLSHOPT_USERDATA, dialer);
   curl_share_setopt(dialer->sessions, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-  err = set_address(dialer);
+  err = set_address(dialer, server, address);
   if (!err) err = load_ca(dialer);
   if (!err) err = load_client_certificate(dialer);
   if (err) {
@@ -366,6 +391,12 @@ const moon_target *moon_dialer_target(const moon_dialer *dialer) {
 bool moon_dialer_has_credentials(const moon_dialer *dialer) {
   const moon_target *target = dialer->target;
   return target->token || target->username || dialer->certificate;
+}
+
+int64_t moon_dialer_certificate_expiry_s(const moon_dialer *dialer) {
+  struct tm at;
+  if (!dialer->certificate || !ASN1_TIME_to_tm(X509_get0_notAfter(dialer->certificate), &at)) return 0;
+  return (int64_t)timegm(&at);
 }
 
 bool moon_dialer_needs_lookup(const moon_dialer *dialer) {

@@ -44,6 +44,18 @@ const char *moon_event_name(moon_event_kind kind) {
     return "poolReady";
   case MOON_EVENT_POOL_DRAINED:
     return "poolDrained";
+  case MOON_EVENT_CLUSTER_ADDED:
+    return "clusterAdded";
+  case MOON_EVENT_CLUSTER_REMOVED:
+    return "clusterRemoved";
+  case MOON_EVENT_CLUSTER_HEALTHY:
+    return "clusterHealthy";
+  case MOON_EVENT_CLUSTER_UNHEALTHY:
+    return "clusterUnhealthy";
+  case MOON_EVENT_FAILOVER:
+    return "failover";
+  case MOON_EVENT_STRATEGY_ERROR:
+    return "strategyError";
   }
   return "unknown";
 }
@@ -51,6 +63,18 @@ const char *moon_event_name(moon_event_kind kind) {
 const char *moon_remove_reason_name(moon_remove_reason reason) {
   static const char *const names[MOON_REMOVED_REASONS] = {"idle", "lifetime", "unhealthy", "error", "stale", "closed"};
   return reason < MOON_REMOVED_REASONS ? names[reason] : "unknown";
+}
+
+void moon_event_clear(moon_event *event) {
+  free(event->text);
+  free(event->cluster);
+  free(event->other);
+  event->text = event->cluster = event->other = NULL;
+}
+
+uint64_t moon_event_new_source(void) {
+  static _Atomic uint64_t last;
+  return ++last;
 }
 
 moon_event_queue *moon_event_queue_new(size_t limit, void (*wake)(void *ctx), void *ctx) {
@@ -79,7 +103,10 @@ static moon_event take_first(moon_event_queue *queue) {
 
 void moon_event_queue_release(moon_event_queue *queue) {
   if (!queue || atomic_fetch_sub(&queue->references, 1) != 1) return;
-  while (queue->count) free(take_first(queue).text);
+  while (queue->count) {
+    moon_event event = take_first(queue);
+    moon_event_clear(&event);
+  }
   free(queue->ring);
   pthread_cond_destroy(&queue->woken);
   pthread_mutex_destroy(&queue->lock);
@@ -98,14 +125,14 @@ static void grow(moon_event_queue *queue) {
 }
 
 bool moon_event_queue_append(moon_event_queue *queue, const moon_event *event) {
-  char *unwanted = NULL;
+  moon_event unwanted = {0};
   pthread_mutex_lock(&queue->lock);
   bool was_empty = queue->count == 0 && !queue->closed;
   if (queue->closed) {
-    unwanted = event->text;
+    unwanted = *event;
   } else {
     if (queue->count == queue->limit) {
-      unwanted = take_first(queue).text;
+      unwanted = take_first(queue);
       queue->dropped++;
     } else if (queue->count == queue->capacity) {
       grow(queue);
@@ -113,7 +140,7 @@ bool moon_event_queue_append(moon_event_queue *queue, const moon_event *event) {
     queue->ring[(queue->first + queue->count++) % queue->capacity] = *event;
   }
   pthread_mutex_unlock(&queue->lock);
-  free(unwanted);
+  moon_event_clear(&unwanted);
   return was_empty;
 }
 

@@ -35,7 +35,7 @@ void pool_tell(moon_pool *pool, moon_event_kind kind, const moon_conn *conn, cha
     free(text);
     return;
   }
-  moon_event event = {.kind = kind, .pool_id = pool->id, .at_ms = moon_clock_coarse_ms(), .text = text};
+  moon_event event = {.kind = kind, .source = pool->id, .at_ms = moon_clock_coarse_ms(), .text = text};
   if (conn) {
     event.conn_id = conn->id;
     event.use_count = moon_conn_use_count(conn);
@@ -166,11 +166,10 @@ static void grace_timer_fired(moon_timer *timer);
 
 moon_pool *pool_new(const char *name, const moon_pool_options *options, const moon_pool_net *net,
                     moon_event_queue *events, moon_pool *owner) {
-  static _Atomic uint64_t last_id;
   moon_pool *pool = moon_zalloc(sizeof *pool);
   pool->owner = owner;
   pool->is_lane = pool->ready = owner != NULL; /* that the pool is ready is the owner's to tell */
-  pool->id = owner ? owner->id : ++last_id;
+  pool->id = owner ? owner->id : moon_event_new_source();
   pool->name = moon_strdup(name);
   pool->options = *options;
   pool->net = *net;
@@ -459,6 +458,16 @@ void moon_pool_make_stale(moon_pool *pool) {
   if (pool->lane) moon_pool_make_stale(pool->lane);
 }
 
+void moon_pool_fail_waiters(moon_pool *pool, const moon_error *err) {
+  struct work work;
+  pool_lock(pool, &work);
+  moon_waiter *waiter;
+  while ((waiter = oldest_waiter(pool))) answer_waiter(pool, waiter, NULL, moon_error_copy(err));
+  serve_waiters(pool);
+  pool_unlock(pool);
+  if (pool->lane) moon_pool_fail_waiters(pool->lane, err);
+}
+
 void moon_pool_tick(moon_pool *pool) {
   struct work work;
   pool_lock(pool, &work);
@@ -524,6 +533,18 @@ static moon_duration_stats durations(const moon_histogram *histogram, uint64_t c
       .max_us = histogram->max,
       .count = count,
   };
+}
+
+void moon_pool_get_load(const moon_pool *pool, moon_pool_load *out) {
+  moon_pool *locked = (moon_pool *)pool;
+  pthread_mutex_lock(&locked->lock);
+  const int *count = pool->count;
+  *out = (moon_pool_load){
+      .idle = count[CONN_IDLE] + count[CONN_CHECKING],
+      .in_use = count[CONN_IN_USE] + count[CONN_DRAINING],
+      .waiting = pool_waiting(pool),
+  };
+  pthread_mutex_unlock(&locked->lock);
 }
 
 void moon_pool_get_stats(const moon_pool *pool, moon_pool_stats *out) {

@@ -260,6 +260,16 @@ void moon_conn_drain(moon_conn *conn) {
   pool_unlock(pool);
 }
 
+void moon_conn_replace(moon_conn *conn) {
+  moon_pool *pool = conn->pool;
+  struct work work;
+  pool_lock(pool, &work);
+  conn_drain(conn, MOON_REMOVED_LIFETIME);
+  if (!pool->closed && !pool->failures && pool->total < pool->options.max_connections) conn_new(pool);
+  serve_waiters(pool);
+  pool_unlock(pool);
+}
+
 void moon_conn_lost(moon_conn *conn) {
   moon_pool *pool = conn->pool;
   struct work work;

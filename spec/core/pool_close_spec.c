@@ -230,7 +230,7 @@ static void each_connection_tells_its_life_in_order(void **state) {
   for (int i = 0; i < 4; i++) {
     assert_true(moon_event_queue_take(fix.events, &event));
     assert_int_equal(event.kind, kinds[i]);
-    assert_int_equal(event.pool_id, moon_pool_id(fix.pool));
+    assert_int_equal(event.source, moon_pool_id(fix.pool));
     assert_int_equal(event.conn_id, i ? 1 : 0);
     assert_int_equal(event.use_count, use_counts[i]);
     assert_int_equal(event.created_ms, i ? 1000000 : 0);

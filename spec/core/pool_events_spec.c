@@ -29,7 +29,7 @@ static void events_come_out_in_order_and_wake_once_per_batch(void **state) {
     for (uint64_t i = 1; i <= 200; i++) {
       assert_true(moon_event_queue_take(queue, &event));
       assert_int_equal(event.conn_id, i);
-      free(event.text);
+      moon_event_clear(&event);
     }
     assert_false(moon_event_queue_take(queue, &event));
   }
@@ -45,7 +45,7 @@ static void past_the_limit_the_oldest_are_dropped_and_counted(void **state) {
   for (uint64_t i = 151; i <= 250; i++) {
     assert_true(moon_event_queue_take(queue, &event));
     assert_int_equal(event.conn_id, i);
-    free(event.text);
+    moon_event_clear(&event);
   }
   assert_false(moon_event_queue_take(queue, &event));
   moon_event_queue_release(queue);
@@ -61,7 +61,7 @@ static void a_closed_queue_takes_nothing_and_wakes_nobody(void **state) {
   assert_int_equal(wakes, 1);
   moon_event event;
   assert_true(moon_event_queue_take(queue, &event));
-  free(event.text);
+  moon_event_clear(&event);
   assert_false(moon_event_queue_take(queue, &event));
   moon_event_queue_release(queue);
 }

@@ -370,7 +370,7 @@ static void says_that_its_certificate_was_refused(void **state) {
 
 static void expect_no_dialer(moon_target *target, moon_status kind, const char *text) {
   moon_dialer *dialer = NULL;
-  moon_error *err = moon_dialer_new("spec", target, &dialer);
+  moon_error *err = moon_dialer_new("spec", target, NULL, NULL, &dialer);
   assert_null(dialer);
   assert_non_null(err);
   assert_int_equal(err->kind, kind);
@@ -489,7 +489,7 @@ static void refuses_what_it_cannot_do_yet(void **state) {
   moon_target *target = target_of(server, "https", "127.0.0.1");
   target->proxy_url = moon_strdup("http://proxy.test:3128");
   moon_dialer *dialer = NULL;
-  moon_error *err = moon_dialer_new("spec", target, &dialer);
+  moon_error *err = moon_dialer_new("spec", target, NULL, NULL, &dialer);
   assert_non_null(err);
   assert_int_equal(err->kind, MOON_CONFIG);
   assert_non_null(strstr(err->message, "proxy-url"));

@@ -137,7 +137,7 @@ moon_target *target_of(const tls_server *server, const char *scheme, const char 
 
 moon_dialer *dialer_of(moon_target *target) {
   moon_dialer *dialer = NULL;
-  moon_error *err = moon_dialer_new("spec", target, &dialer);
+  moon_error *err = moon_dialer_new("spec", target, NULL, NULL, &dialer);
   if (err) fail_msg("no dialer: %s", err->message);
   moon_target_release(target);
   return dialer;

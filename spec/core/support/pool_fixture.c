@@ -91,7 +91,7 @@ static char *told(fixture *fix) {
     if (event.kind == MOON_EVENT_CONNECTION_REMOVED)
       moon_buffer_addf(&text, " %s", moon_remove_reason_name(event.reason));
     if (event.text) moon_buffer_addf(&text, " (%s)", event.text);
-    free(event.text);
+    moon_event_clear(&event);
   }
   return moon_buffer_take(&text);
 }
