@@ -273,7 +273,9 @@ static void conclude(moon_exchange *exchange, moon_error *err, bool reusable) {
   }
   put_easy_back(exchange, reusable);
   free_header_lines(exchange);
+  moon_transport *t = exchange->transport;
   exchange->transport = NULL;
+  if (exchange == t->first) moon_transport_first_over(t, exchange->result, !err);
   exchange->handler->done(exchange, err);
 }
 
@@ -282,7 +284,7 @@ void moon_exchange_finish(moon_exchange *exchange, moon_error *err) {
 }
 
 /* How far establishing came, for a person who waits. libcurl's own times are set too late to tell. */
-static const char *stage(const moon_transport *t) {
+static char *stage(const moon_transport *t) {
   bool tried = false;
   for (size_t i = 0; i < MAX_SOCKETS; i++) {
     struct sockaddr_storage peer;
@@ -290,20 +292,23 @@ static const char *stage(const moon_transport *t) {
     if (!t->sockets[i]) continue;
     tried = true;
     if (getpeername(t->sockets[i]->fd, (struct sockaddr *)&peer, &len)) continue;
-    return t->sealed ? "connected, but GET /livez was not answered"
-                     : "TCP connected, but the TLS handshake was not answered";
+    return t->sealed ? moon_sprintf("connected, but GET %s was not answered", t->first->request->path)
+                     : moon_strdup("TCP connected, but the TLS handshake was not answered");
   }
-  return tried ? "no TCP connection came about (packets dropped by a firewall, or the host is down?)"
-               : "the name was not resolved (is the name server down?)";
+  return moon_strdup(tried ? "no TCP connection came about (packets dropped by a firewall, or the host is down?)"
+                           : "the name was not resolved (is the name server down?)");
 }
 
 static moon_error *timeout_error(const moon_exchange *exchange, int64_t now_ms) {
   const moon_transport *t = exchange->transport;
   const moon_request *request = exchange->request;
   const char *endpoint = moon_dialer_endpoint(t->dialer);
-  if (exchange == &t->hello) {
-    return moon_error_new(MOON_TIMEOUT, "%s: not connected within %lld ms: %s", endpoint,
-                          (long long)t->connect_timeout_ms, stage(t));
+  if (exchange == t->first) {
+    char *reached = stage(t);
+    moon_error *err = moon_error_new(MOON_TIMEOUT, "%s: not connected within %lld ms: %s", endpoint,
+                                     (long long)t->connect_timeout_ms, reached);
+    free(reached);
+    return err;
   }
   if (!exchange->heard_ms) {
     return moon_error_new(MOON_TIMEOUT, "%s %s%s: no answer within %lld ms", request->method, endpoint, request->path,
@@ -392,7 +397,7 @@ static moon_error *failure(const moon_exchange *exchange) {
     break;
   }
   if (strstr(detail, "getpeername() failed")) detail = "it was reset as soon as it was accepted";
-  if (exchange == &t->hello) {
+  if (exchange == t->first) {
     return moon_error_new(MOON_CONNECT, "%s: the connection was lost while it was being made: %s", endpoint, detail);
   }
   if (exchange->heard_ms && exchange->response->status) {

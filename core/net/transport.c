@@ -376,29 +376,30 @@ static moon_error *no_keepalive_error(const moon_transport *t, int status) {
   return located(t, err);
 }
 
-static void hello_done(moon_exchange *exchange, moon_error *err) {
-  moon_transport *t = MOON_ENTRY(exchange, moon_transport, hello);
-  int status = t->hello_response.status;
-  moon_response_clear(&t->hello_response);
+/* The request that establishes it is over; its `done` comes next. */
+void moon_transport_first_over(moon_transport *t, CURLcode result, bool answered) {
+  t->first = NULL;
   if (t->lookup >= 0) {
-    if (exchange->result == CURLE_COULDNT_RESOLVE_HOST)
+    if (result == CURLE_COULDNT_RESOLVE_HOST)
       moon_lookup_end(t->lookup);
     else
       moon_lookup_give_up(t->lookup);
     t->lookup = -1;
   }
+  if (answered && !t->gone && !t->established) tell_established(t);
+}
+
+static void hello_done(moon_exchange *exchange, moon_error *err) {
+  moon_transport *t = MOON_ENTRY(exchange, moon_transport, hello);
+  int status = t->hello_response.status;
+  moon_response_clear(&t->hello_response);
   if (t->established) {
     if (err) tell_lost(t);
     moon_error_free(err);
     return;
   }
-  if (!err && t->gone) err = no_keepalive_error(t, status);
-  if (err) {
-    t->lost = true;
-    t->events->failed(t->owner, err);
-  } else {
-    tell_established(t);
-  }
+  t->lost = true;
+  t->events->failed(t->owner, err ? err : no_keepalive_error(t, status));
 }
 
 static const moon_exchange_handler hello_handler = {.done = hello_done};
@@ -411,13 +412,17 @@ void moon_transport_connect(moon_transport *t, int64_t timeout_ms) {
       .response = &t->hello_response,
       .deadline_ms = moon_clock_now_ms() + timeout_ms,
   };
-  t->connect_timeout_ms = timeout_ms;
+  moon_transport_connect_with(t, &t->hello);
+}
+
+void moon_transport_connect_with(moon_transport *t, moon_exchange *first) {
+  t->connect_timeout_ms = first->deadline_ms - moon_clock_now_ms();
   if (moon_dialer_needs_lookup(t->dialer) && (t->lookup = moon_lookup_begin()) < 0) {
-    t->lost = true;
-    t->events->failed(t->owner, no_lookup_error(t));
+    first->handler->done(first, no_lookup_error(t));
     return;
   }
-  moon_transport_run(t, &t->hello);
+  t->first = first;
+  moon_transport_run(t, first);
 }
 
 /* Just before the first request is sent: the session is there. From now on no further socket. */

@@ -34,6 +34,10 @@ moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, c
 /* Establishes: name resolution, TCP, TLS, and a GET /livez (a connection without a request would not be kept by
  * libcurl). */
 void moon_transport_connect(moon_transport *transport, int64_t timeout_ms);
+/* The same with a request of the caller's own in the place of GET /livez, for which its deadline is the time limit.
+ * How it ends is told to its `done` instead of to `failed`, and any answer will do, also one after which the server
+ * closes the connection. `done` comes from inside this when the process looks up too many names already. */
+void moon_transport_connect_with(moon_transport *transport, moon_exchange *first);
 /* Runs a request on it. `done` is called later, never from inside this. */
 void moon_transport_run(moon_transport *transport, moon_exchange *exchange);
 /* Ends a running request now with `err`, which its `done` gets (from inside this); nothing when it does not run. On

@@ -27,7 +27,8 @@ struct moon_transport {
   CURL *spare[MAX_SPARE];           /* prepared easy handles for the next requests */
   size_t spare_count;
 
-  moon_exchange hello; /* the request that establishes it */
+  moon_exchange *first; /* the request that establishes it, while it runs: mostly `hello` */
+  moon_exchange hello;
   moon_response hello_response;
   int64_t connect_timeout_ms;
   int lookup;       /* its place among the process's lookups; -1: it has none */
@@ -47,6 +48,7 @@ struct moon_transport {
 
 /* transport.c */
 void moon_transport_seal(moon_transport *transport, CURL *easy, int local_port);
+void moon_transport_first_over(moon_transport *transport, CURLcode result, bool answered);
 void moon_transport_suspect(moon_transport *transport); /* silent for too long: out of the pool with it */
 curl_socket_t moon_transport_open_socket(void *exchange, curlsocktype purpose, struct curl_sockaddr *address);
 int moon_transport_close_socket(void *transport, curl_socket_t fd);
