@@ -27,7 +27,9 @@ moon_error *moon_endpoints_new(const char *cluster, moon_target *target, const c
 moon_endpoints *moon_endpoints_retain(moon_endpoints *endpoints);
 void moon_endpoints_release(moon_endpoints *endpoints);
 
-/* Which way a state went is for the observer to look up. NULL: nobody. */
+/* Called after a state has changed or a probe has become urgent; which, is for the observer to look up. NULL: nobody.
+ * When this returns, no call of the observer before begins any more, and none is under way on another thread; so never
+ * call it from an observer. */
 void moon_endpoints_observe(moon_endpoints *endpoints, void (*changed)(void *ctx), void *ctx);
 
 /* The cluster's state: that of its best endpoint (healthy, then suspect, unknown, probing, unhealthy). Cheap: no lock.
@@ -69,7 +71,7 @@ void moon_endpoint_request_ended(moon_endpoint *endpoint, const moon_error *err,
 /* All endpoints, retained; the caller releases each and frees the array. */
 moon_endpoint **moon_endpoints_list(const moon_endpoints *endpoints, size_t *count);
 void moon_endpoint_probed(moon_endpoint *endpoint, moon_verdict verdict, moon_error *err); /* takes over err */
-int64_t moon_endpoint_pause_ms(const moon_endpoint *endpoint);
+int64_t moon_endpoint_pause_ms(const moon_endpoint *endpoint);                             /* moon_health_pause_ms */
 /* True once after requests have made a probe due at once. */
 bool moon_endpoint_take_urgent(moon_endpoint *endpoint);
 /* The names that are to be looked up (host, port), for sets made with `resolve`; and the addresses that came of it. */
