@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 
 enum { MAX_CONNECTIONS = 4096 };
 
@@ -42,6 +43,8 @@ struct tls_server {
   bool stopping;
   connection *connections[MAX_CONNECTIONS];
   int connection_count;
+  int readyz_status;
+  const char *readyz_body;
   server_request **requests;
   size_t request_count;
 };
@@ -133,6 +136,22 @@ static bool do_livez(connection *c, const server_request *request) {
   bool sent = answer(c, request, options->livez_status ? options->livez_status : 200,
                      options->livez_closes ? "Connection: close\r\n" : "", "ok", 2);
   return sent && !options->livez_closes;
+}
+
+static bool do_readyz(connection *c, const server_request *request) {
+  pthread_mutex_lock(&c->server->lock);
+  int status = c->server->readyz_status;
+  const char *body = c->server->readyz_body;
+  pthread_mutex_unlock(&c->server->lock);
+  if (status == NEVER_ANSWERED) {
+    hang(c);
+    return false;
+  }
+  return answer(c, request, status, "Content-Type: text/plain\r\n", body, strlen(body));
+}
+
+static bool do_version(connection *c, const server_request *request) {
+  return answer(c, request, 200, "Content-Type: application/json\r\n", "{}", 2);
 }
 
 static bool do_echo(connection *c, const server_request *request) {
@@ -288,6 +307,8 @@ static const struct {
   bool (*answer)(connection *c, const server_request *request);
 } behaviours[] = {
     {"/livez", do_livez},
+    {"/readyz", do_readyz},
+    {"/version", do_version},
     {"/echo", do_echo},
     {"/bytes", do_bytes},
     {"/chunked", do_chunked},
@@ -352,6 +373,7 @@ static server_request *read_request(connection *c) {
   const char *line_end = strstr(c->unread.data, "\r\n") + 2;
   server_request *request = moon_zalloc(sizeof *request);
   request->connection = c->index;
+  request->at_ms = moon_clock_now_ms();
   char *line = moon_strndup(c->unread.data, (size_t)(line_end - c->unread.data)), *rest = line;
   request->method = moon_strdup(strsep(&rest, " "));
   request->path = moon_strdup(rest ? strsep(&rest, " ") : "");
@@ -469,6 +491,7 @@ tls_server *tls_server_start(const tls_server_options *options) {
   server->options = *options;
   if (options->certificate) server->ctx = new_context(options);
   pthread_mutex_init(&server->lock, NULL);
+  tls_server_set_readyz(server, 200, "ok");
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t len = sizeof address;
   server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -519,6 +542,13 @@ void tls_server_stop(tls_server *server) {
   free(server);
 }
 
+void tls_server_set_readyz(tls_server *server, int status, const char *body) {
+  pthread_mutex_lock(&server->lock);
+  server->readyz_status = status;
+  server->readyz_body = body;
+  pthread_mutex_unlock(&server->lock);
+}
+
 /* --- what it saw --- */
 
 int tls_server_port(const tls_server *server) {
@@ -528,6 +558,14 @@ int tls_server_port(const tls_server *server) {
 int tls_server_connections(tls_server *server) {
   pthread_mutex_lock(&server->lock);
   int count = server->connection_count;
+  pthread_mutex_unlock(&server->lock);
+  return count;
+}
+
+int tls_server_open(tls_server *server) {
+  int count = 0;
+  pthread_mutex_lock(&server->lock);
+  for (int i = 0; i < server->connection_count; i++) count += server->connections[i]->fd >= 0;
   pthread_mutex_unlock(&server->lock);
   return count;
 }

@@ -4,6 +4,8 @@
  * happens to a request follows from its path, so that a test reads as what it is about:
  *
  *   /livez                    "ok", or what the options say
+ *   /readyz                   "ok", or what was set with tls_server_set_readyz
+ *   /version                  an empty object
  *   /echo                     the method, a space, and the body that came
  *   /bytes?n=N                N bytes, "abc...zabc...", with a Content-Length; /chunked?n=N the same in chunks,
  *                             with a trailer
@@ -26,6 +28,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct tls_server tls_server;
 
@@ -40,6 +43,7 @@ typedef struct tls_server_options {
 
 typedef struct server_request {
   int connection; /* index of the connection that it came on */
+  int64_t at_ms;  /* base/clock, which a spec may have set */
   char *method, *path;
   char *headers; /* the lines as they came, CRLF included */
   char *body;
@@ -56,7 +60,11 @@ tls_server *tls_server_start(const tls_server_options *options);
 void tls_server_stop(tls_server *server); /* cuts all connections, waits for their threads, frees */
 int tls_server_port(const tls_server *server);
 
+enum { NEVER_ANSWERED = -1 };
+void tls_server_set_readyz(tls_server *server, int status, const char *body); /* from now on; body is not copied */
+
 int tls_server_connections(tls_server *server); /* TCP connections so far */
+int tls_server_open(tls_server *server);        /* those that are open now */
 const server_connection *tls_server_connection(tls_server *server, int index);
 int tls_server_count(tls_server *server, const char *path);                      /* requests for exactly this path */
 const server_request *tls_server_find(tls_server *server, const char *path);     /* the last of them; NULL: none */
