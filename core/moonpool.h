@@ -215,7 +215,8 @@ typedef struct moon_candidate {
   int capacity;      /* maxConnections of its pool */
   double latency_us; /* peak EWMA of the time to the first byte; 0: unknown */
   unsigned failures; /* requests in a row that failed */
-  double *slot;      /* the strategy's own number about it; 0 when it joins and when it comes back into the rotation */
+  double *slot;      /* the strategy's own number about it; 0 for a new strategy, when the cluster joins, and when it
+                        comes back into the rotation */
 } moon_candidate;
 
 /* Chooses among clusters. `select` is called for every request and lease, by one thread at a time per manager, with a
