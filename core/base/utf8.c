@@ -44,6 +44,12 @@ const char *moon_utf8_check(const char *text, const char *end) {
   return end;
 }
 
+size_t moon_utf8_count(const char *text, const char *end) {
+  size_t count = 0;
+  for (; text < end; text++) count += ((unsigned char)*text & 0xc0) != 0x80;
+  return count;
+}
+
 char *moon_utf8_put(char *to, uint32_t code_point) {
   if (code_point < 0x80) {
     *to++ = (char)code_point;

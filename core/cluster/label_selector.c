@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/utf8.h"
 
 enum operation { EXISTS, ABSENT, IN, NOT_IN };
 
@@ -64,7 +65,7 @@ static moon_error *expected(struct reader *reader, const char *what) {
   if (!*reader->at)
     return moon_error_new(MOON_CONFIG, "label selector \"%s\": expected %s at its end", reader->text, what);
   return moon_error_new(MOON_CONFIG, "label selector \"%s\": expected %s at character %zu, found \"%.*s\"",
-                        reader->text, what, (size_t)(reader->at - reader->text) + 1, len ? len : 1, reader->at);
+                        reader->text, what, moon_utf8_count(reader->text, reader->at) + 1, len ? len : 1, reader->at);
 }
 
 static void add_value(struct requirement *out, char *value) {

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "cluster/label_selector.h"
 
 enum kind { NAME, GLOB, REGEX };
@@ -33,8 +34,8 @@ struct moon_selector {
 
 /* --- reading patterns --- */
 
-/* Where a bracket that nothing closes stands, counted from 1; 0: there is none. */
-static size_t open_bracket(const char *glob) {
+/* The first '[' that nothing closes, or NULL. */
+static const char *open_bracket(const char *glob) {
   for (const char *at = glob; *at; at++) {
     if (*at == '\\' && at[1]) {
       at++;
@@ -42,11 +43,11 @@ static size_t open_bracket(const char *glob) {
       const char *set = at + 1;
       if (*set == '!' || *set == '^') set++;
       const char *end = *set ? strchr(set + 1, ']') : NULL; /* a ']' at the beginning stands for itself */
-      if (!end) return (size_t)(at - glob) + 1;
+      if (!end) return at;
       at = end;
     }
   }
-  return 0;
+  return NULL;
 }
 
 /* `whole` is the pattern as it was given, `body` what stands between its slashes. */
@@ -86,12 +87,12 @@ static moon_error *read_pattern(const char *whole, struct pattern *out) {
     return moon_error_new(MOON_CONFIG,
                           "cluster pattern \"%s\": a comma at character %zu; several patterns are given one by one, as "
                           "a list",
-                          whole, (size_t)(comma - whole) + 1);
+                          whole, moon_utf8_count(whole, comma) + 1);
   if (strpbrk(body, "*?[\\")) {
-    size_t at = open_bracket(body);
-    if (at)
+    const char *bracket = open_bracket(body);
+    if (bracket)
       return moon_error_new(MOON_CONFIG, "cluster pattern \"%s\": the '[' at character %zu is never closed", whole,
-                            at + out->excludes);
+                            moon_utf8_count(whole, bracket) + 1);
     out->kind = GLOB;
   }
   out->text = moon_strdup(body);
