@@ -139,7 +139,7 @@ json-million: ## compare a million generated documents with Python's json (make 
 
 bench: ## measure speed and memory beside curl, h2load and a bare mutex; prints ratios and aims
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
-	@$(MAKE) -s all $(B)/bench/pool_bench
+	@$(MAKE) -s all $(B)/bench/pool_bench $(B)/bench/select_bench
 	@bench/run $(B)
 
 lint: ## formatting, Lua checks, and the floor plan of core/; compiler warnings are errors in every build

@@ -33,29 +33,33 @@ static double own_weight(const moon_candidate *candidate) {
   return candidate->weight;
 }
 
-static inline size_t choose_most_owed(const moon_candidate *candidates, size_t count,
+/* `total`: the sum of the weights. */
+static inline size_t choose_most_owed(const moon_candidate *candidates, size_t count, double total,
                                       double (*weight_of)(const moon_candidate *)) {
-  double total = 0;
-  for (size_t i = 0; i < count; i++) total += weight_of(&candidates[i]);
-  if (total <= 0) return choose_most_owed(candidates, count, equal_weight); /* nothing but weight 0 is left */
-
-  size_t best = count;
+  size_t best = 0;
+  double most = -INFINITY, turns_per_weight = 1 / total;
   for (size_t i = 0; i < count; i++) {
-    double weight = weight_of(&candidates[i]), *owed = candidates[i].slot;
+    double weight = weight_of(&candidates[i]);
     if (weight <= 0) continue;
-    *owed += weight / total;
-    if (best == count || *owed > *candidates[best].slot + SAME_TURNS) best = i;
+    double owed = *candidates[i].slot += weight * turns_per_weight;
+    if (owed > most + SAME_TURNS) {
+      best = i;
+      most = owed;
+    }
   }
   *candidates[best].slot -= 1;
   return best;
 }
 
 static size_t select_round_robin(void *ctx, const moon_candidate *candidates, size_t count, const char *key) {
-  return choose_most_owed(candidates, count, equal_weight);
+  return choose_most_owed(candidates, count, (double)count, equal_weight);
 }
 
 static size_t select_weighted(void *ctx, const moon_candidate *candidates, size_t count, const char *key) {
-  return choose_most_owed(candidates, count, own_weight);
+  double total = 0;
+  for (size_t i = 0; i < count; i++) total += candidates[i].weight;
+  if (total <= 0) return select_round_robin(ctx, candidates, count, key); /* nothing but weight 0 is left */
+  return choose_most_owed(candidates, count, total, own_weight);
 }
 
 /* --- ranks --- */
@@ -141,7 +145,7 @@ static double draw(uint64_t key_hash, const moon_candidate *candidate) {
 }
 
 static size_t select_rendezvous(void *ctx, const moon_candidate *candidates, size_t count, const char *key) {
-  if (!key) return choose_most_owed(candidates, count, equal_weight);
+  if (!key) return select_round_robin(ctx, candidates, count, key);
   uint64_t key_hash = mix(hash_text(UINT64_C(0xcbf29ce484222325), key));
   size_t best = 0;
   double highest = draw(key_hash, &candidates[0]);
