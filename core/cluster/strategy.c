@@ -37,14 +37,14 @@ static double own_weight(const moon_candidate *candidate) {
 static inline size_t choose_most_owed(const moon_candidate *candidates, size_t count, double total,
                                       double (*weight_of)(const moon_candidate *)) {
   size_t best = 0;
-  double most = -INFINITY, turns_per_weight = 1 / total;
+  double bar = -INFINITY, turns_per_weight = 1 / total;
   for (size_t i = 0; i < count; i++) {
     double weight = weight_of(&candidates[i]);
     if (weight <= 0) continue;
     double owed = *candidates[i].slot += weight * turns_per_weight;
-    if (owed > most + SAME_TURNS) {
+    if (owed > bar) {
       best = i;
-      most = owed;
+      bar = owed + SAME_TURNS;
     }
   }
   *candidates[best].slot -= 1;
@@ -73,15 +73,18 @@ static inline size_t choose_lowest(uint64_t *selections, const moon_candidate *c
                                    struct rank (*rank_of)(const moon_candidate *)) {
   size_t best = 0;
   struct rank lowest = rank_of(&candidates[0]);
+  double longest_ago = *candidates[0].slot;
   for (size_t i = 1; i < count; i++) {
     struct rank here = rank_of(&candidates[i]);
-    bool better = here.group != lowest.group ? here.group < lowest.group
-                  : here.load != lowest.load ? here.load < lowest.load
-                                             : *candidates[i].slot < *candidates[best].slot;
-    if (better) {
-      best = i;
-      lowest = here;
+    double chosen = *candidates[i].slot;
+    if (here.group > lowest.group) continue;
+    if (here.group == lowest.group) {
+      if (here.load > lowest.load) continue;
+      if (here.load == lowest.load && chosen >= longest_ago) continue;
     }
+    best = i;
+    lowest = here;
+    longest_ago = chosen;
   }
   *candidates[best].slot = (double)++*selections;
   return best;
@@ -137,23 +140,25 @@ static uint64_t mix(uint64_t hash) {
   return hash ^ hash >> 31;
 }
 
-/* Each cluster draws a number for the key, and the highest wins: weight / -ln(u), with u evenly in (0, 1), makes
- * winning as likely as the weight's part of the sum. Below 0 for weight 0: only among themselves. */
+/* Evenly in (0, 1): the cluster's own number for the key. */
 static double draw(uint64_t key_hash, const moon_candidate *candidate) {
-  double u = ((double)(mix(hash_text(key_hash, candidate->name)) >> 11) + 0.5) * 0x1p-53;
-  return candidate->weight > 0 ? candidate->weight / -log(u) : log(u);
+  return ((double)(mix(hash_text(key_hash, candidate->name)) >> 11) + 0.5) * 0x1p-53;
 }
 
+/* The highest score wins, and weight / -ln(u) makes winning as likely as the weight's part of the sum. Below 0 for
+ * weight 0: these are chosen only among themselves. */
 static size_t select_rendezvous(void *ctx, const moon_candidate *candidates, size_t count, const char *key) {
   if (!key) return select_round_robin(ctx, candidates, count, key);
   uint64_t key_hash = mix(hash_text(UINT64_C(0xcbf29ce484222325), key));
   size_t best = 0;
-  double highest = draw(key_hash, &candidates[0]);
-  for (size_t i = 1; i < count; i++) {
-    double drawn = draw(key_hash, &candidates[i]);
-    if (drawn > highest) {
+  double highest = -INFINITY;
+  for (size_t i = 0; i < count; i++) {
+    double weight = candidates[i].weight, u = draw(key_hash, &candidates[i]);
+    if (highest > 0 && weight <= highest * (1 - u)) continue; /* -ln(u) is at least 1 - u: saves most logarithms */
+    double score = weight > 0 ? weight / -log(u) : log(u);
+    if (score > highest) {
       best = i;
-      highest = drawn;
+      highest = score;
     }
   }
   return best;
