@@ -1,4 +1,5 @@
 local core = require("moonpool.core")
+local eventually = require("spec.support.eventually")
 local sim = require("spec.support.sim")
 
 describe("the faults of a simulated cluster", function()
@@ -53,6 +54,18 @@ describe("the faults of a simulated cluster", function()
     assert.are.same({ "tooManyRequests", 7000 }, { err.kind, err.retryAfter })
   end)
 
+  it("answer with any status that says that something is wrong", function()
+    local kinds = {}
+    for _, code in ipairs({ 401, 403, 500, 502, 503, 504 }) do
+      assert(get("/version")) -- a connection
+      clusters:faults("sim-1", { { type = "status", code = code, path = "/api/*" } })
+      local err = failing("/api/v1/nodes")
+      assert.are.equal(code, err.status)
+      kinds[#kinds + 1] = tostring(err.reason)
+    end
+    assert.are.same({ "Unauthorized", "Forbidden", "InternalError", "nil", "ServiceUnavailable", "Timeout" }, kinds)
+  end)
+
   it("never answer", function()
     clusters:faults("sim-1", { { type = "hang", path = "/api/v1/nodes" } })
     assert.are.equal("timeout", failing("/api/v1/nodes", 200).kind)
@@ -74,8 +87,7 @@ describe("the faults of a simulated cluster", function()
   it("refuse connections, for as long as it is said", function()
     clusters:faults("sim-1", { { type = "refuse", forMs = 300 } })
     assert.are.equal("connect", failing("/version").kind)
-    core.sleep(400)
-    assert(get("/version"))
+    eventually(3000, "its end", function() return get("/version") ~= nil end)
   end)
 
   it("show a certificate of an authority that nobody knows", function()
@@ -87,14 +99,90 @@ describe("the faults of a simulated cluster", function()
     assert(get("/version"))
     assert.are.equal(1, clusters:stats("sim-1").connections.open)
     clusters:control("sim-1", "POST", "drop")
-    core.sleep(50)
+    eventually(1000, "the reset", function() return clusters:stats("sim-1").connections.open == 0 end)
+  end)
+
+  it("end a cluster at once: its port is closed, its connections are reset", function()
+    assert(get("/version"))
+    clusters:faults("sim-1", { { type = "die" } })
+    eventually(1000, "the pool to notice", function() return pool:getStats().total == 0 end)
+    local err = failing("/version")
+    assert.are.equal("connect", err.kind)
+    assert.matches("nothing listens on that port", err.message)
     assert.are.equal(0, clusters:stats("sim-1").connections.open)
+    clusters:faults("sim-1", {})
+    assert(get("/version"))
+  end)
+
+  it("make a cluster silent, on connections that are open too, until it goes on where it was", function()
+    local path = "/api/v1/namespaces?watch=1&resourceVersion=" .. assert(get("/api/v1/namespaces")).metadata.resourceVersion
+    local watch = assert(pool:stream({ method = "GET", path = path }))
+    local lease = assert(pool:acquire())
+    local accepted = clusters:stats("sim-1").connections.accepted
+    clusters:faults("sim-1", { { type = "freeze" } })
+    local _, err = lease:call({ method = "GET", path = "/version", timeout = 150, retries = 0 })
+    assert.are.equal("timeout", err.kind)
+    assert.are.equal("acquireTimeout", failing("/version", 150).kind) -- no connection is made, though the port takes them
+    assert.are.equal(accepted, clusters:stats("sim-1").connections.accepted)
+    local late = core.spawn(function() -- asked while it is silent, answered when it goes on
+      return assert(pool:call({ method = "POST", path = "/api/v1/namespaces", contentType = "application/json", retries = 0,
+        body = '{"metadata":{"name":"late"}}' }))
+    end)
+    clusters:faults("sim-1", {})
+    local object = late:join()
+    assert.are.equal("late", object.metadata.name)
+    assert.matches('^{"type":"ADDED",.*"name":"late"', watch:read())
+    watch:close()
+    lease:release()
+  end)
+
+  it("flap", function()
+    assert(get("/version"))
+    clusters:faults("sim-1", { { type = "status", code = 503, path = "/version", onMs = 100, offMs = 100 } })
+    local function becomes(ok)
+      eventually(3000, ok and "an answer" or "a failure", function() return (get("/version") ~= nil) == ok end)
+    end
+    for _ = 1, 3 do
+      becomes(false)
+      becomes(true)
+    end
+    clusters:faults("sim-1", { { type = "die", onMs = 20, offMs = 20, times = 3 } })
+    eventually(3000, "the end", function() return #clusters:control("sim-1", "GET", "faults").faults == 0 end)
+    assert(get("/version"))
+  end)
+
+  it("can be laid and lifted at the cluster itself, unless that is dead", function()
+    clusters:control("sim-1", "PUT", "faults", { faults = { { type = "notReady" } } })
+    local one = clusters.clusters[1]
+    local function ask(method, body)
+      local pipe <close> = assert(io.popen(("curl -sk -m 5 -X %s -H 'Authorization: Bearer %s' %s/_sim/faults -d '%s'"):format(method,
+        one.token, one.server, body)))
+      return pipe:read("a")
+    end
+    local laid = ask("PUT", '{"faults":[{"type":"die"}]}')
+    assert.are.same({ faults = { { type = "die" } } }, core.json.decode(laid))
+    eventually(1000, "its end", function() return ask("GET", "") == "" end)
+    assert.are.same({ { type = "die" } }, clusters:control("sim-1", "GET", "faults").faults)
   end)
 
   it("are refused when they make no sense", function()
-    local ok, message = pcall(clusters.faults, clusters, "sim-1", { { type = "latency", ms = "x" } })
-    assert.is_false(ok)
-    assert.truthy(tostring(message):find("fault latency: ms: expected a number from 0 up", 1, true))
+    local function problem(fault)
+      local ok, message = pcall(clusters.faults, clusters, "sim-1", { fault })
+      assert.is_false(ok)
+      return (tostring(message):gsub("^[^%s:]+:%d+: ", ""))
+    end
+    assert.are.equal("fault latency: ms: expected a number from 0 up", problem({ type = "latency", ms = "x" }))
+    assert.are.equal("fault latency: ms is missing", problem({ type = "latency" }))
+    assert.are.equal("fault status: code: expected an integer from 400 to 599", problem({ type = "status", code = 200 }))
+    assert.are.equal("fault die: unknown field path", problem({ type = "die", path = "/version" }))
+    assert.are.equal("fault notReady: check: /readyz has no check mood", problem({ type = "notReady", check = "mood" }))
+    for _, fault in ipairs({ { onMs = 1 }, { offMs = 1 }, { times = 2 }, { onMs = 0, offMs = 1 }, { onMs = 1, offMs = 1, times = 0 } }) do
+      fault.type = "die"
+      assert.are.equal("fault die: to flap it needs both onMs and offMs, and times, if given, from 1 up", problem(fault))
+    end
+    assert.are.equal("fault: unknown type dye (known: badCertificate, die, freeze, hang, latency, notReady, refuse, reset, stall, status)",
+      problem({ type = "dye" }))
+    assert.are.same({}, clusters:control("sim-1", "GET", "faults").faults)
   end)
 
   it("do not disturb the count of requests and connections", function()
