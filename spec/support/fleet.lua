@@ -28,7 +28,8 @@
 --       { type = "die" }, { type = "freeze" }                               also while `apart`, as fault
 --       { type = "refuse" }, { type = "stall" }, { type = "badCertificate" }  new connections only
 --       { type = "die", onMs = 300, offMs = 300, times = 5 }                flaps; any fault can, and can have forMs
---   clusters:clear(WHERE), clusters:clear()   takes the faults of WHERE away (those of its endpoints are faults of their own), or all
+--   clusters:clear(WHERE), clusters:clear()   takes the faults of WHERE away (those of its endpoints are faults of their own), or all of
+--                                        those that can be asked
 --   clusters:drop(WHERE)                 resets its connections, once
 --   clusters:endWatches(WHERE)           ends its watches, as a server that shuts down does
 --   clusters:stats(WHERE)                { connections = { accepted, open }, requests = { ["GET /path"] = n }, total = n, and for a cluster
@@ -152,7 +153,7 @@ function Fleet:clear(where)
   if where then return find(self, where).process:faults(where, {}) end
   for _, name in ipairs(self.names) do
     local one = self.byName[name]
-    if one.process:runs() then
+    if one.process:answers() then
       one.process:faults(name, {})
       for number = 1, #one.endpoints do one.process:faults(("%s/%d"):format(name, number), {}) end
     end

@@ -36,11 +36,20 @@ local function waitUntil(condition, what)
   error("waited 30 s for " .. what, 3)
 end
 
---- Whether the process runs; one that has ended and that nobody has waited for does not.
-function Clusters:runs()
+--- The state of the process: "T": stopped; "Z": ended, and nobody has waited for it; nil: gone.
+local function state(self)
   local stat = readAll(("/proc/%s/stat"):format(self.pid))
-  return stat ~= nil and not stat:find("%) Z ")
+  return stat and stat:match("%) (%a) ")
 end
+
+--- Whether the process runs, be it stopped.
+function Clusters:runs()
+  local now = state(self)
+  return now ~= nil and now ~= "Z"
+end
+
+--- Whether it can be asked something.
+function Clusters:answers() return self:runs() and state(self) ~= "T" end
 
 local function launch(self)
   local program = os.getenv("MOONPOOL") or "/proc/$PPID/exe"
