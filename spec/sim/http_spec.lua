@@ -135,6 +135,51 @@ current-context: c
     assert.are.same({ accepted = 1, open = 0 }, server:stats())
   end)
 
+  describe("when it is frozen", function()
+    before_each(function()
+      handler = function() return 200, "fine", "text/plain" end
+    end)
+
+    it("answers nothing, neither over connections that it has nor over new ones, and all of it when it goes on", function()
+      local pool, answers = connect(), {}
+      assert.are.equal("fine", (ask(pool)))
+      assert(server:setListening("freeze"))
+      local other = connect()
+      local tasks = {}
+      for _, each in ipairs({ pool, other }) do
+        tasks[#tasks + 1] = core.spawn(function()
+          local answer = ask(each)
+          answers[#answers + 1] = answer
+        end)
+      end
+      core.sleep(100)
+      assert.are.same({ {}, 1 }, { answers, server:stats().accepted })
+      assert(server:setListening("accept"))
+      for _, task in ipairs(tasks) do task:join() end
+      assert.are.same({ "fine", "fine" }, answers)
+    end)
+
+    it("can be frozen by the handler, shown another certificate, cut its connections, and close", function()
+      handler = function()
+        assert(server:setListening("freeze"))
+        return 200, "late", "text/plain"
+      end
+      local pool = connect()
+      local task = core.spawn(function() return ask(pool) end)
+      core.sleep(50)
+      local certificate, key = authority:issue({ commonName = "server", usage = "server", altNames = { "127.0.0.1" } })
+      assert(server:setCertificate(certificate, key))
+      assert(server:setListening("stall"))
+      assert.are.equal("late", (task:join()))
+      assert(server:setListening("freeze"))
+      server:dropConnections()
+      assert(server:setListening("refuse"))
+      core.sleep(30)
+      assert.are.same({ 1, 0 }, { server:stats().accepted, server:stats().open })
+      assert(server:setListening("freeze"))
+    end)
+  end)
+
   it("says why it cannot listen", function()
     local certificate, key = authority:issue({ commonName = "server", usage = "server" })
     local result, problem = core.http.listen({ address = "127.0.0.1", port = server:port(), certificate = certificate, key = key,
