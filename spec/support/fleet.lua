@@ -59,38 +59,30 @@ local function readAll(path)
   return file:read "a"
 end
 
---- The sections of a kubeconfig of ours, as text.
-local function sections(path)
-  return readAll(path):match "\nclusters:\n(.-)\nusers:\n(.-)\ncontexts:\n(.-)\ncurrent%-context:"
-end
+local SECTIONS = { "clusters", "users", "contexts" }
 
---- The entries of a section that belong to one cluster.
-local function entriesOf(section, name)
+--- The entries of a kubeconfig that a simulator wrote: by section, and there by the cluster that they belong to.
+local function readEntries(path)
   local found = {}
-  for entry in ("\n" .. section):gsub("\n%- ", "\0- "):gmatch "%z([^%z]+)" do
-    local given = entry:match "^%- name: (%S+)"
-    local rest = given:sub(1, #name) == name and given:sub(#name + 1)
-    if rest == "" or rest and rest:find "^%-%a" then found[#found + 1] = entry end -- sim-1, sim-1-admin, and not sim-10
+  for index, text in ipairs { readAll(path):match "\nclusters:\n(.-)\nusers:\n(.-)\ncontexts:\n(.-)\ncurrent%-context:" } do
+    local byName = {}
+    found[SECTIONS[index]] = byName
+    for entry in ("\n" .. text):gsub("\n%- ", "\0- "):gmatch "%z([^%z]+)" do
+      local name = entry:match("^%- name: (%S+)"):gsub("%-%a+$", "") -- sim-1, sim-1-admin, sim-1-token
+      byName[name] = (byName[name] and byName[name] .. "\n" or "") .. entry
+    end
   end
-  return table.concat(found, "\n")
+  return found
 end
 
-local function write(path, clusters, users, contexts, current)
-  local form = "apiVersion: v1\nkind: Config\nclusters:\n%s\nusers:\n%s\ncontexts:\n%s\ncurrent-context: \"%s\"\n"
-  assert(core.writePrivateFile(path, form:format(clusters, users, contexts, current)))
-end
-
---- One kubeconfig for all, and one for each.
-local function writeKubeconfigs(self)
-  local all = { {}, {}, {} }
-  for index, process in ipairs(self.processes) do
-    for kind, text in ipairs { sections(process.kubeconfig) } do all[kind][index] = text end
+local function writeKubeconfig(self, path, names)
+  local lines = { "apiVersion: v1\nkind: Config" }
+  for _, section in ipairs(SECTIONS) do
+    lines[#lines + 1] = section .. ":"
+    for _, name in ipairs(names) do lines[#lines + 1] = self.byName[name].entries[section][name] end
   end
-  local clusters, users, contexts = table.concat(all[1], "\n"), table.concat(all[2], "\n"), table.concat(all[3], "\n")
-  write(self.kubeconfig, clusters, users, contexts, self.names[1])
-  for _, name in ipairs(self.names) do
-    write(self:path(name), entriesOf(clusters, name), entriesOf(users, name), entriesOf(contexts, name), name)
-  end
+  lines[#lines + 1] = ('current-context: "%s"\n'):format(names[1])
+  assert(core.writePrivateFile(path, table.concat(lines, "\n")))
 end
 
 --- Starts simulated clusters.
@@ -108,12 +100,13 @@ function fleet.start(options)
     if self.apart then wanted.first = index end
     local process = sim.start(wanted)
     self.processes[index] = process
+    local entries = readEntries(process.kubeconfig)
     for _, one in ipairs(process.clusters) do
       self.names[#self.names + 1] = one.name
-      self.byName[one.name] = { process = process, endpoints = one.endpoints }
+      self.byName[one.name] = { process = process, endpoints = one.endpoints, entries = entries }
     end
   end
-  writeKubeconfigs(self)
+  writeKubeconfig(self, self.kubeconfig, self.names)
   return self
 end
 
@@ -129,7 +122,14 @@ end
 
 ---@param name string
 ---@return string
-function Fleet:path(name) return ("%s.%s.kubeconfig"):format(self.base, name) end
+function Fleet:path(name)
+  local one = find(self, name)
+  if not one.path then
+    one.path = ("%s.%s.kubeconfig"):format(self.base, name)
+    writeKubeconfig(self, one.path, { name })
+  end
+  return one.path
+end
 
 ---@param name string
 ---@return string[] urls
@@ -151,12 +151,8 @@ end
 ---@param where string? default: all, with their endpoints
 function Fleet:clear(where)
   if where then return find(self, where).process:faults(where, {}) end
-  for _, name in ipairs(self.names) do
-    local one = self.byName[name]
-    if one.process:answers() then
-      one.process:faults(name, {})
-      for number = 1, #one.endpoints do one.process:faults(("%s/%d"):format(name, number), {}) end
-    end
+  for _, process in ipairs(self.processes) do
+    if process:answers() then process:control(nil, "POST", "clear") end
   end
 end
 
@@ -226,7 +222,9 @@ end
 
 function Fleet:close()
   for _, process in ipairs(self.processes) do process:stop() end
-  for _, name in ipairs(self.names) do os.remove(self:path(name)) end
+  for _, one in pairs(self.byName) do
+    if one.path then os.remove(one.path) end
+  end
   os.remove(self.kubeconfig)
   os.remove(self.base)
 end

@@ -2,6 +2,7 @@
 --
 --   local here = oneCluster.start()
 --   here.faults:set { { type = "refuse" } }
+--   here.cluster.endpoints[2].faults:set { { type = "die" } }  -- with option endpoints = 2
 --   local pool <close> = here:pool { minConnections = 1 }
 --   here:stop()
 local core = require "moonpool.core"
@@ -55,7 +56,7 @@ function OneCluster:requests(what) return self.cluster:stats().requests[what] or
 
 --- No fault, no count.
 function OneCluster:reset()
-  self.faults:clear()
+  self.cluster:clearFaults()
   self.cluster:resetStats()
 end
 

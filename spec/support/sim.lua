@@ -88,19 +88,20 @@ function sim.start(options)
     local token = text:match("%- name: " .. name:gsub("%-", "%%-") .. "%-token\n  user:\n    token: (%S+)")
     self.clusters[#self.clusters + 1] = { name = name, server = server, token = token }
   end
-  for index, one in ipairs(self:control(self.clusters[1].name, "GET", "clusters").clusters) do
+  for index, one in ipairs(self:control(nil, "GET", "clusters").clusters) do
     self.clusters[index].endpoints = one.endpoints
   end
   return self
 end
 
 --- Asks a control page.
----@param subject string the cluster that it is about, or the endpoint: "sim-1", "sim-1/2"
+---@param subject string? the cluster that it is about, or the endpoint: "sim-1", "sim-1/2"; nil for "clusters" and "clear"
 ---@param method string
----@param page string "clusters", "faults", "stats", "drop", "compact", "endWatches"
+---@param page string "clusters", "clear", "faults", "stats", "drop", "compact", "endWatches"
 ---@param body table?
 ---@return table
 function Clusters:control(subject, method, page, body)
+  subject = subject or self.clusters[1].name
   local cluster, endpoint = subject:match("^(.*)/(%d+)$")
   local query = "cluster=" .. (cluster or subject) .. (endpoint and "&endpoint=" .. endpoint or "")
   local data = body and (" --data-binary '%s'"):format((assert(core.json.encode(body)):gsub("'", "'\\''"))) or ""

@@ -107,6 +107,12 @@ function Cluster:resetStats()
   for _, each in ipairs(self.endpoints) do each:resetStats() end
 end
 
+--- Lifts all faults, those of its endpoints too.
+function Cluster:clearFaults()
+  self.faults:clear()
+  for _, each in ipairs(self.endpoints) do each.faults:clear() end
+end
+
 --- Resets every connection.
 function Cluster:dropConnections()
   for _, each in ipairs(self.endpoints) do each:dropConnections() end
@@ -115,11 +121,8 @@ end
 function Cluster:stop()
   if self.stopped then return end
   self.stopped = true
-  self.faults:clear()
-  for _, each in ipairs(self.endpoints) do
-    each.faults:clear()
-    each.listener:close()
-  end
+  self:clearFaults()
+  for _, each in ipairs(self.endpoints) do each.listener:close() end
 end
 
 ---@return moonpool.sim.Record?

@@ -18,6 +18,7 @@
 local core = require("moonpool.core")
 local health = require("moonpool.sim.health")
 local status = require("moonpool.sim.status")
+local values = require("moonpool.sim.values")
 
 local faults = {}
 
@@ -55,12 +56,9 @@ function Laid:cancel()
   if self.turn then self.turn:cancel() end
 end
 
-local function known(fields)
-  local names = {}
-  for name in pairs(fields) do names[#names + 1] = name end
-  table.sort(names)
-  return table.concat(names, ", ")
-end
+--- The types that there are.
+---@return string[]
+function faults.types() return values.sortedKeys(KINDS) end
 
 local function glob(pattern)
   return "^" .. pattern:gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*") .. "$"
@@ -70,7 +68,7 @@ end
 local function check(fault)
   local kind = type(fault) == "table" and fault.type
   if not KINDS[kind] then
-    error(status.badRequest(("fault: unknown type %s (known: %s)"):format(tostring(kind), known(KINDS))), 0)
+    error(status.badRequest(("fault: unknown type %s (known: %s)"):format(tostring(kind), table.concat(faults.types(), ", "))), 0)
   end
   local result = {}
   for name, value in pairs(fault) do

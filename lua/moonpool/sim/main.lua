@@ -2,6 +2,7 @@
 
 local argparse = require("argparse")
 local core = require("moonpool.core")
+local faults = require("moonpool.sim.faults")
 local sim = require("moonpool.sim")
 
 local function integer(text)
@@ -42,7 +43,7 @@ local function options(arguments)
   parser:option("--credentials", "Keep certificates and tokens in this file: with it, and the same --port, clusters that are "
     .. "started again are the same ones to their clients.", "")
   parser:option("--fault", "A fault from the start, as CLUSTER:TYPE[,field=value...], for example sim-2:latency,ms=200, or "
-    .. "sim-2/1:die for the first endpoint alone."):count("*")
+    .. "sim-2/1:die for the first endpoint alone. Types: " .. table.concat(faults.types(), ", ") .. "."):count("*")
     :convert(fault)
   return parser:parse(arguments)
 end

@@ -5,6 +5,7 @@
 --   GET clusters                                  the names of the clusters, their endpoints and URLs
 --   GET, PUT faults    { faults = { ... } }       those that there are; instead of those that there are
 --   POST faults        { type = ..., ... }        one more
+--   POST clear                                    no fault any more, in all clusters and at all endpoints
 --   GET, DELETE stats                             what was counted; from zero again
 --   POST drop, endWatches, compact                resets connections; ends watches; forgets the history of changes
 -- ?cluster=NAME is the cluster that they are about, else the one that is asked. &endpoint=NUMBER is one of its endpoints: faults, stats,
@@ -103,6 +104,10 @@ local controls = {
   ["POST faults"] = function(subject, body)
     subject.faults:add(readControl(body))
     return { faults = subject.faults:describe() }
+  end,
+  ["POST clear"] = function(_, _, cluster)
+    for _, each in ipairs(cluster.group.clusters) do each:clearFaults() end
+    return {}
   end,
   ["GET stats"] = function(subject) return subject:stats() end,
   ["DELETE stats"] = function(subject)
