@@ -15,7 +15,9 @@
 #include "binding/log.h"
 #include "binding/pool.h"
 #include "binding/scheduler.h"
+#include "binding/selector.h"
 #include "binding/stream.h"
+#include "binding/terminal.h"
 #include "binding/yaml.h"
 #include "moonpool.h"
 
@@ -66,6 +68,8 @@ int luaopen_moonpool_core(lua_State *L) {
   moon_call_open(L);
   moon_stream_open(L);
   moon_pool_open(L);
+  moon_selector_open(L);
+  moon_terminal_open(L);
   return 1;
 }
 

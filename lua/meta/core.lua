@@ -139,6 +139,23 @@ local Stream = {}
 function Stream:read() end
 function Stream:close() end
 
+-- ---------------------------------------------------------------------------------------------------- several clusters
+---@class moonpool.core.Selector  Which clusters. Immutable.
+local Selector = {}
+--- Patterns: a name, a glob (* ? [abc]), a /regular expression/, each with ^ before it: not those. Labels: a text as in Kubernetes
+--- ("env=prod,tier!=db"), or a table of what must be equal. Nothing at all: every cluster.
+---@param patterns string|string[]|nil
+---@param labels string|table<string, string>|nil
+---@return moonpool.core.Selector?, moonpool.Error?
+function core.selector(patterns, labels) end
+---@param name string
+---@param labels table<string, string>?
+---@return boolean
+function Selector:matches(name, labels) end
+--- The name, when it selects that one name and nothing else.
+---@return string?
+function Selector:single() end
+
 -- ---------------------------------------------------------------------------------------------------- scheduler
 ---@class moonpool.Task
 local Task = {}
@@ -244,6 +261,9 @@ function core.base64(text) end
 function core.writePrivateFile(path, text) end
 
 -- ---------------------------------------------------------------------------------------------------- log
+--- How wide the terminal is that standard error goes to; nil: it goes elsewhere, or the terminal cannot redraw a line.
+---@return integer?
+function core.terminalColumns() end
 --- Sends log lines to fn(level, text) on the Lua thread; nil: standard error.
 function core.setLogger(fn) end
 ---@param level string "debug" | "info" | "warn" | "error" | "off"
