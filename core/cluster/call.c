@@ -168,8 +168,41 @@ static void explain_refusal(moon_error *err, const moon_dialer *dialer) {
   err->message = message;
 }
 
+/* Whether a path is served by the API server itself. What an aggregated API (under /apis/) answers may be the fault of
+ * the server behind it. */
+static bool is_core_api(const char *path) {
+  static const char *const prefixes[] = {"/api/", "/livez", "/readyz", "/version"};
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+    if (!strncmp(path, prefixes[i], strlen(prefixes[i]))) return true;
+  }
+  return false;
+}
+
+/* What the end of an attempt says about the server. */
+static void note_outcome(moon_call *call, const moon_error *err) {
+  const moon_exchange *exchange = &call->exchange;
+  int status = call->response.status;
+  bool turned_away = exchange->refused && !exchange->sent;
+  bool lost = err && !turned_away &&
+              (err->kind == MOON_CONNECT || err->kind == MOON_TLS || (err->kind == MOON_TIMEOUT && exchange->silent));
+  bool unavailable = !err && status >= 502 && status <= 504;
+  moon_error *failure = NULL;
+  int64_t first_byte_us = -1;
+  if (lost)
+    failure = moon_error_copy(err);
+  else if (unavailable && is_core_api(call->request->path))
+    failure =
+        moon_status_error(call->request, &call->response, moon_dialer_endpoint(moon_endpoint_dialer(call->endpoint)));
+  else if (!err && !unavailable)
+    first_byte_us = call->request->streaming ? 0 : exchange->first_byte_us;
+  moon_endpoint_request_ended(call->endpoint, failure, first_byte_us);
+  moon_cluster_note(call->cluster, failure, first_byte_us);
+  moon_error_free(failure);
+}
+
 static void exchange_done(moon_exchange *exchange, moon_error *err) {
   moon_call *call = MOON_ENTRY(exchange, moon_call, exchange);
+  note_outcome(call, err);
   moon_endpoint *server = call->endpoint;
   const moon_dialer *dialer = moon_endpoint_dialer(server);
   const char *endpoint = moon_dialer_endpoint(dialer);
@@ -200,6 +233,8 @@ static void run_now(moon_task *task) {
   if (call->acquire_error) {
     moon_error *err = call->acquire_error;
     call->acquire_error = NULL;
+    bool no_server = err->kind == MOON_CONNECT || err->kind == MOON_TLS || err->kind == MOON_TIMEOUT;
+    if (no_server) moon_cluster_note(call->cluster, err, -1); /* its endpoints have heard of it */
     finish(call, err);
     return;
   }
@@ -216,6 +251,7 @@ static void run_now(moon_task *task) {
   }
   call->attempts++;
   call->endpoint = moon_endpoint_retain(moon_network_endpoint(call->conn));
+  moon_endpoint_request_began(call->endpoint);
   call->exchange = (moon_exchange){
       .handler = call->handler.data ? &passing_on : &gathering,
       .request = call->request,

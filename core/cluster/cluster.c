@@ -1,10 +1,13 @@
 /* cluster.c: see cluster.h. */
 #include "cluster/cluster.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "cluster/latency.h"
 #include "cluster/network.h"
 
 struct moon_cluster {
@@ -14,6 +17,9 @@ struct moon_cluster {
   moon_target *target;
   moon_endpoints *endpoints;
   moon_pool *pool;
+  pthread_mutex_t lock; /* guards the latency */
+  moon_latency latency;
+  atomic_uint failures;
 };
 
 moon_error *moon_cluster_new(const moon_cluster_spec *spec, moon_event_queue *events, moon_cluster **out) {
@@ -25,6 +31,7 @@ moon_error *moon_cluster_new(const moon_cluster_spec *spec, moon_event_queue *ev
   if (err) return err;
   moon_cluster *cluster = moon_zalloc(sizeof *cluster);
   cluster->refs = 1;
+  pthread_mutex_init(&cluster->lock, NULL);
   cluster->name = moon_strdup(spec->name);
   cluster->target = moon_target_retain(spec->target);
   cluster->endpoints = endpoints;
@@ -45,6 +52,7 @@ void moon_cluster_release(moon_cluster *cluster) {
   moon_pool_release(cluster->pool);
   moon_endpoints_release(cluster->endpoints);
   moon_target_release(cluster->target);
+  pthread_mutex_destroy(&cluster->lock);
   free(cluster->name);
   free(cluster);
 }
@@ -96,6 +104,41 @@ void moon_cluster_give_back(moon_cluster *cluster, moon_conn *conn) {
   moon_cluster_leave(cluster);
 }
 
+/* --- how it is doing --- */
+
 moon_error *moon_cluster_down(const moon_cluster *cluster) {
   return NULL;
+}
+
+void moon_cluster_note(moon_cluster *cluster, const moon_error *err, int64_t first_byte_us) {
+  if (err)
+    atomic_fetch_add_explicit(&cluster->failures, 1, memory_order_relaxed);
+  else if (first_byte_us >= 0)
+    atomic_store_explicit(&cluster->failures, 0, memory_order_relaxed);
+  if (err || first_byte_us <= 0) return;
+  int64_t now_ms = moon_clock_now_ms();
+  pthread_mutex_lock(&cluster->lock);
+  moon_latency_add(&cluster->latency, first_byte_us, now_ms);
+  pthread_mutex_unlock(&cluster->lock);
+}
+
+static moon_latency latency_of(const moon_cluster *cluster) {
+  moon_cluster *locked = (moon_cluster *)cluster;
+  pthread_mutex_lock(&locked->lock);
+  moon_latency latency = cluster->latency;
+  pthread_mutex_unlock(&locked->lock);
+  return latency;
+}
+
+double moon_cluster_latency_us(const moon_cluster *cluster) {
+  return latency_of(cluster).us;
+}
+
+double moon_cluster_expected_us(const moon_cluster *cluster) {
+  moon_latency latency = latency_of(cluster);
+  return moon_latency_expected_us(&latency, moon_clock_now_ms());
+}
+
+unsigned moon_cluster_failures(const moon_cluster *cluster) {
+  return atomic_load_explicit(&cluster->failures, memory_order_relaxed);
 }

@@ -47,9 +47,12 @@ void moon_cluster_give_back(moon_cluster *cluster, moon_conn *conn);
 /* NULL, or why nobody should wait for this cluster now: it is unhealthy. The caller's. */
 moon_error *moon_cluster_down(const moon_cluster *cluster);
 
-/* A request on one of its connections has ended. `err` NULL: an answer that says that the server works. */
+/* A request to it has ended, also one that got no connection; the arguments are those of moon_endpoint_request_ended.
+ */
 void moon_cluster_note(moon_cluster *cluster, const moon_error *err, int64_t first_byte_us);
 double moon_cluster_latency_us(const moon_cluster *cluster); /* peak EWMA of the time to the first byte; 0: unknown */
+/* The same for those who choose by it: forgotten with time while there is no news (latency.h). */
+double moon_cluster_expected_us(const moon_cluster *cluster);
 unsigned moon_cluster_failures(const moon_cluster *cluster); /* requests in a row that failed */
 
 #endif

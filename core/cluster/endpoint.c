@@ -92,6 +92,18 @@ void moon_endpoint_closed(moon_endpoint *endpoint, moon_conn_kind kind) {
   pthread_mutex_unlock(&endpoint->set->lock);
 }
 
+void moon_endpoint_request_began(moon_endpoint *endpoint) {
+  pthread_mutex_lock(&endpoint->set->lock);
+  endpoint->in_flight++;
+  pthread_mutex_unlock(&endpoint->set->lock);
+}
+
+void moon_endpoint_request_ended(moon_endpoint *endpoint, const moon_error *err, int64_t first_byte_us) {
+  pthread_mutex_lock(&endpoint->set->lock);
+  endpoint->in_flight--;
+  pthread_mutex_unlock(&endpoint->set->lock);
+}
+
 moon_dialer *moon_endpoint_dialer(const moon_endpoint *endpoint) {
   return endpoint->dialer;
 }

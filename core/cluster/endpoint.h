@@ -63,7 +63,8 @@ moon_dialer *moon_endpoint_dialer(const moon_endpoint *endpoint); /* not a new r
 
 /* --- for those that run requests --- */
 /* A request has ended on it. `err`: NULL, or the failure as it counts for health (the caller decides). first_byte_us:
- * -1 when no answer came. */
+ * of a good answer; 0 for one whose time says nothing (a stream); -1 when there was none. Without an error and without
+ * an answer (cancelled, the caller's time was over) the request tells nothing of the server. */
 void moon_endpoint_request_began(moon_endpoint *endpoint);
 void moon_endpoint_request_ended(moon_endpoint *endpoint, const moon_error *err, int64_t first_byte_us);
 

@@ -28,6 +28,7 @@ enum {
 static void heard(moon_exchange *exchange) {
   int64_t now_ms = moon_clock_now_ms();
   bool first = !exchange->heard_ms;
+  if (first) exchange->first_byte_us = (moon_clock_now_ns() - exchange->begun_ns) / 1000;
   exchange->heard_ms = exchange->transport->heard_ms = now_ms;
   /* The limit on the first byte gives way to the one on silence: the timer may have to come sooner. */
   int64_t idle_ms = exchange->request->idle_timeout_ms;
@@ -204,20 +205,22 @@ static void timer_due(moon_timer *timer) {
   }
   /* Nothing at all has come over this connection for a while, since before this request: it is not to be trusted with
    * more. */
-  bool silent = t->heard_ms <= exchange->started_ms && now_ms - exchange->started_ms >= SILENT_MS;
+  exchange->silent = t->heard_ms <= exchange->started_ms && now_ms - exchange->started_ms >= SILENT_MS;
   moon_error *err = timeout_error(exchange, now_ms);
-  if (silent && t->established) moon_transport_suspect(t);
+  if (exchange->silent && t->established) moon_transport_suspect(t);
   moon_transport_abort(exchange, err);
 }
 
 void moon_exchange_begin(moon_transport *t, moon_exchange *exchange) {
   const moon_request *request = exchange->request;
   exchange->transport = t;
-  exchange->sent = exchange->refused = exchange->paused = false;
+  exchange->sent = exchange->refused = exchange->silent = exchange->paused = false;
+  exchange->first_byte_us = -1;
   exchange->too_large = exchange->headers_too_large = exchange->cut = false;
   exchange->received = 0;
   exchange->heard_ms = 0;
-  exchange->started_ms = moon_clock_now_ms();
+  exchange->begun_ns = moon_clock_now_ns();
+  exchange->started_ms = exchange->begun_ns / 1000000;
   exchange->detail[0] = '\0';
   moon_response_clear(exchange->response);
 

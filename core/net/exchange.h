@@ -33,14 +33,17 @@ struct moon_exchange {
   int64_t deadline_ms;     /* base/clock; 0: none */
 
   /* For the owner to read in `done`. */
-  bool sent;    /* the server may have seen the request */
-  bool refused; /* the connection takes no more requests: this one is better sent on another */
+  bool sent;             /* the server may have seen the request */
+  bool refused;          /* the connection takes no more requests: this one is better sent on another */
+  bool silent;           /* timed out, and nothing at all had come over the connection since before it began */
+  int64_t first_byte_us; /* from its beginning to the first byte of the answer; -1: none came */
 
   /* The transport's. */
   struct moon_transport *transport; /* NULL when not running */
   CURL *easy;
   moon_list node;
   moon_timer timer;
+  int64_t begun_ns;
   int64_t started_ms, heard_ms;           /* heard_ms: last byte of the answer; 0: none yet */
   size_t received;                        /* bytes of the body, decoded */
   bool paused;                            /* by its owner */
