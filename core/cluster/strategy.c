@@ -154,7 +154,7 @@ static size_t select_rendezvous(void *ctx, const moon_candidate *candidates, siz
   double highest = -INFINITY;
   for (size_t i = 0; i < count; i++) {
     double weight = candidates[i].weight, u = draw(key_hash, &candidates[i]);
-    if (highest > 0 && weight <= highest * (1 - u)) continue; /* -ln(u) is at least 1 - u: saves most logarithms */
+    if (weight <= highest * (1 - u)) continue; /* -ln(u) is at least 1 - u: saves most logarithms */
     double score = weight > 0 ? weight / -log(u) : log(u);
     if (score > highest) {
       best = i;

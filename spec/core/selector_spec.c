@@ -85,6 +85,8 @@ static void a_glob_selects_whole_names(void **state) {
   assert_true(selects_name("prod[]]", "prod]"));
   assert_true(selects_name("prod\\*", "prod*"));
   assert_false(selects_name("prod\\*", "prod-1"));
+  assert_true(selects_name("prod\\[1", "prod[1"));
+  assert_true(selects_name("prod[[]1", "prod[1"));
   assert_true(selects_name("[/]api:6443/admin", "/api:6443/admin"));
 }
 
@@ -218,6 +220,7 @@ static void a_pattern_that_is_none_is_refused_with_its_text(void **state) {
   assert_pattern_refused("a,b", "cluster pattern \"a,b\": a comma at character 2; several patterns are given one by "
                                 "one, as a list");
   assert_pattern_refused("^prod-[ab", "cluster pattern \"^prod-[ab\": the '[' at character 7 is never closed");
+  assert_pattern_refused("[!]", "cluster pattern \"[!]\": the '[' at character 1 is never closed");
   assert_pattern_refused("[]", "cluster pattern \"[]\": the '[' at character 1 is never closed");
 }
 
@@ -242,6 +245,8 @@ static void labels_that_cannot_be_read_are_refused_with_the_place(void **state) 
   assert_labels_refused("!", "label selector \"!\": expected a label's key at its end");
   assert_labels_refused("env prod", "label selector \"env prod\": expected ',', '=', '!=', \"in\" or \"notin\" at "
                                     "character 5, found \"prod\"");
+  assert_labels_refused("a inn (b)", "label selector \"a inn (b)\": expected ',', '=', '!=', \"in\" or \"notin\" at "
+                                     "character 3, found \"inn\"");
   assert_labels_refused("env=a b", "label selector \"env=a b\": expected ',' at character 7, found \"b\"");
   assert_labels_refused("a===b", "label selector \"a===b\": expected ',' at character 4, found \"=\"");
   assert_labels_refused("!a=b", "label selector \"!a=b\": expected ',' at character 3, found \"=\"");

@@ -311,11 +311,20 @@ static void a_new_weight_counts_from_the_next_selection_on(void **state) {
   fleet.clusters[0].weight = 1;
   fleet.clusters[1].weight = 3;
   assert_exact(&fleet, (int[]){1, 3}, 100, 4);
-  fleet.clusters[1].weight = 0;
-  assert_counts(&fleet, 10, (int[]){10, 0});
-  fleet.clusters[1].weight = 1;
-  assert_exact(&fleet, (int[]){1, 1}, 100, 2);
   fleet_free(&fleet);
+}
+
+static void a_weight_set_to_0_ends_what_was_owed(void **state) {
+  for (size_t before = 0; before < 10; before++) {
+    struct fleet fleet;
+    fleet_init(&fleet, "weighted", 3, (double[]){5, 3, 2});
+    for (size_t turn = 0; turn < before; turn++) choose(&fleet);
+    fleet.clusters[1].weight = 0;
+    for (size_t turn = 0; turn < 20; turn++) assert_int_not_equal(choose(&fleet), 1);
+    fleet.clusters[1].weight = 3;
+    assert_exact(&fleet, (int[]){5, 3, 2}, 100, 10);
+    fleet_free(&fleet);
+  }
 }
 
 /* --- least-connections --- */
@@ -549,6 +558,8 @@ static void the_lowest_latency_per_place_and_weight_is_chosen(void **state) {
   assert_int_equal(choose(&fleet), 2);
   fleet.clusters[2].weight = 0;
   assert_int_equal(choose(&fleet), 1);
+  fleet.clusters[2].latency_us = 0; /* unknown, but it is not to be tried */
+  assert_int_equal(choose(&fleet), 1);
   leave(&fleet, 0);
   leave(&fleet, 1);
   assert_int_equal(choose(&fleet), 2);
@@ -646,6 +657,7 @@ int main(void) {
       cmocka_unit_test(one_that_flaps_whenever_it_was_chosen_does_not_upset_the_others),
       cmocka_unit_test(weight_0_is_chosen_only_when_nothing_else_is_left),
       cmocka_unit_test(a_new_weight_counts_from_the_next_selection_on),
+      cmocka_unit_test(a_weight_set_to_0_ends_what_was_owed),
       cmocka_unit_test(least_connections_fills_the_clusters_evenly_and_ties_go_in_turn),
       cmocka_unit_test(least_connections_takes_the_fewest_while_places_and_clusters_come_and_go),
       cmocka_unit_test(eight_threads_fill_the_clusters_evenly),
