@@ -42,8 +42,8 @@ struct moon_http_server {
   uv_loop_t *loop;
   struct sockaddr_storage address;
   socklen_t address_len;
-  int socket; /* -1 while refusing */
-  uv_poll_t *listener;
+  int socket;          /* bound; it listens while there is a listener. -1: not had */
+  uv_poll_t *listener; /* NULL while refusing */
   face *faces, *current;
   char *client_ca;
   unsigned idle_timeout_s;
@@ -222,34 +222,45 @@ static void close_listener(moon_http_server *server) {
   server->socket = -1;
 }
 
-static moon_status open_listener(moon_http_server *server, moon_error **err) {
+/* A socket that has our address; -1 (errno): it cannot be had. */
+static int bind_socket(moon_http_server *server) {
   int on = 1;
   int fd = socket(server->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-      bind(fd, (struct sockaddr *)&server->address, server->address_len) == 0 && listen(fd, BACKLOG) == 0 &&
-      getsockname(fd, (struct sockaddr *)&server->address, &server->address_len) == 0) {
-    server->socket = fd;
-    server->listener = moon_zalloc(sizeof *server->listener);
-    uv_poll_init(server->loop, server->listener, fd);
-    server->listener->data = server;
-    server->handles++;
-    return MOON_OK;
-  }
+      bind(fd, (struct sockaddr *)&server->address, server->address_len) == 0 &&
+      getsockname(fd, (struct sockaddr *)&server->address, &server->address_len) == 0)
+    return fd;
   int reason = errno;
   if (fd >= 0) close(fd);
-  return moon_error_give(
-      moon_error_new(MOON_CONFIG, "cannot listen on port %d: %s", moon_http_server_port(server), strerror(reason)),
-      err);
+  errno = reason;
+  return -1;
+}
+
+static moon_status open_listener(moon_http_server *server, moon_error **err) {
+  if (server->listener) return MOON_OK;
+  if (server->socket < 0) server->socket = bind_socket(server);
+  if (server->socket < 0 || listen(server->socket, BACKLOG) != 0)
+    return moon_error_give(
+        moon_error_new(MOON_CONFIG, "cannot listen on port %d: %s", moon_http_server_port(server), strerror(errno)),
+        err);
+  server->listener = moon_zalloc(sizeof *server->listener);
+  uv_poll_init(server->loop, server->listener, server->socket);
+  server->listener->data = server;
+  server->handles++;
+  return MOON_OK;
 }
 
 moon_status moon_http_server_set_listening(moon_http_server *server, moon_http_listening how, moon_error **err) {
   if (server->frozen && how != MOON_HTTP_FREEZE) thaw(server);
   if (!server->frozen && how == MOON_HTTP_FREEZE) freeze(server);
   if (how == MOON_HTTP_REFUSE) {
+    if (!server->listener) return MOON_OK;
     close_listener(server);
+    server->socket =
+        bind_socket(server); /* the port stays ours; should that fail, it is tried again when it is needed */
     return MOON_OK;
   }
-  moon_status status = server->socket < 0 ? open_listener(server, err) : MOON_OK;
+  moon_status status = open_listener(server, err);
   if (status) return status;
   if (how == MOON_HTTP_ACCEPT)
     uv_poll_start(server->listener, UV_READABLE, accept_all);

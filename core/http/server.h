@@ -44,7 +44,7 @@ typedef enum moon_http_listening {
   MOON_HTTP_ACCEPT,
   MOON_HTTP_STALL,  /* the kernel completes the TCP handshake and nobody ever answers */
   MOON_HTTP_FREEZE, /* the same, and connections that were made fall silent too, until another of these is set */
-  MOON_HTTP_REFUSE  /* the socket is closed: connection refused. Accepting again opens the same port */
+  MOON_HTTP_REFUSE  /* connection refused, though the port stays ours */
 } moon_http_listening;
 
 typedef struct moon_http_stats {

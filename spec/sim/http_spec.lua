@@ -1,4 +1,5 @@
 local core = require("moonpool.core")
+local program = require("spec.support.program")
 
 describe("the HTTP server", function()
   local authority, server, handler, pools
@@ -178,6 +179,18 @@ current-context: c
       assert.are.same({ 1, 0 }, { server:stats().accepted, server:stats().open })
       assert(server:setListening("freeze"))
     end)
+  end)
+
+  it("keeps its port while it refuses connections", function()
+    handler = function() return 200, "fine", "text/plain" end
+    local pool = connect()
+    assert(server:setListening("refuse"))
+    local _, err = ask(pool)
+    assert.matches("connection refused", err.message)
+    local bound = program.shell(("python3 -c 'import socket; socket.socket().bind((\"127.0.0.1\", %d))'"):format(server:port()))
+    assert.matches("Address already in use", bound.err)
+    assert(server:setListening("accept"))
+    assert.are.equal("fine", (ask(pool)))
   end)
 
   it("says why it cannot listen", function()
