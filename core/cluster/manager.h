@@ -26,7 +26,10 @@
 
 /* As moon_manager_new, with the queue that events go to (its own and its pools'); `events` may be NULL. */
 moon_error *moon_manager_create(const moon_manager_options *options, moon_event_queue *events, moon_manager **out);
+/* A reference for those who go on needing it (calls, leasings); given back with moon_manager_drop. The owner's own goes
+ * with moon_manager_release, which closes the manager as well. */
 moon_manager *moon_manager_retain(moon_manager *manager);
+void moon_manager_drop(moon_manager *manager);
 const moon_manager_options *moon_manager_get_options(const moon_manager *manager);
 uint64_t moon_manager_id(const moon_manager *manager); /* the source of its events; drawn with those of pools */
 void moon_manager_set_events_enabled(moon_manager *manager, bool enabled); /* its own, and those of its pools */
@@ -51,7 +54,8 @@ typedef struct moon_selection {
 /* Chooses, and takes a place (moon_cluster_enter) in *out. `id` may be NULL: gets the candidate's id. */
 moon_error *moon_manager_select(moon_manager *manager, const moon_selection *selection, moon_cluster **out,
                                 uint64_t *id);
-/* For strategies that cannot run under the lock: the candidates as they are now. At most `room`; returns how many there
+/* For strategies that cannot run under the lock: the candidates as they are now, without slots (NULL). Counts as a
+ * selection for slow start. At most `room`; returns how many there
  * are. The texts in them belong to the clusters: they stay valid until the caller's thread has taken out or let go of
  * the cluster itself, or, where other threads do that, for no longer than this call. */
 size_t moon_manager_candidates(moon_manager *manager, const moon_selection *selection, moon_candidate *out,
@@ -69,7 +73,8 @@ void moon_manager_note_failover(moon_manager *manager, const char *from, const c
 void moon_manager_note_strategy_error(moon_manager *manager, const char *message);
 
 /* A call that may move to another cluster is running in this one: it is told (`abandon`, on any thread, without a lock)
- * when the cluster turns unhealthy. */
+ * when the cluster turns unhealthy, at most once for each time it was added. Who has added itself looks at
+ * moon_cluster_down afterwards: the news may have come before. */
 typedef struct moon_mover {
   moon_list node;
   moon_cluster *cluster;

@@ -75,6 +75,15 @@
 
 typedef struct moon_pool moon_pool;
 
+/* What moon_pool_default_options holds, for other constants that hold it too. */
+#define MOON_POOL_DEFAULTS                                                                                             \
+  {                                                                                                                    \
+    .max_connections = 10, .min_connections = 2, .max_idle_time_ms = 300000, .acquire_timeout_ms = 30000,              \
+    .health_check_interval_ms = 60000, .health_check_retries = 3, .enable_warmup = true, .max_lifetime_ms = 1800000,   \
+    .connect_timeout_ms = 10000, .health_check_timeout_ms = 3000, .max_streams_per_connection = 100,                   \
+    .max_connecting = 2, .leak_detection_threshold_ms = 0, .single_use = false,                                        \
+  }
+
 /* Checks ranges and contradictions; the message names the option as scripts write it (minConnections, ...). */
 moon_error *moon_pool_options_check(const moon_pool_options *options);
 

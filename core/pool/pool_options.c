@@ -2,22 +2,7 @@
 #include "base/error.h"
 #include "pool/pool.h"
 
-const moon_pool_options moon_pool_default_options = {
-    .max_connections = 10,
-    .min_connections = 2,
-    .max_idle_time_ms = 300000,
-    .acquire_timeout_ms = 30000,
-    .health_check_interval_ms = 60000,
-    .health_check_retries = 3,
-    .enable_warmup = true,
-    .max_lifetime_ms = 1800000,
-    .connect_timeout_ms = 10000,
-    .health_check_timeout_ms = 3000,
-    .max_streams_per_connection = 100,
-    .max_connecting = 2,
-    .leak_detection_threshold_ms = 0,
-    .single_use = false,
-};
+const moon_pool_options moon_pool_default_options = MOON_POOL_DEFAULTS;
 
 moon_error *moon_pool_options_check(const moon_pool_options *options) {
   const int64_t year_ms = INT64_C(366) * 24 * 3600 * 1000;
