@@ -110,6 +110,18 @@ describe("a simulated cluster with several endpoints", function()
     assert(get(2, "/version"))
   end)
 
+  it("does not do what it was about to do when it died", function()
+    cluster.faults:set({ { type = "latency", ms = 50, method = "POST" } })
+    local task = core.spawn(function() return create(1, "late") end)
+    eventually(1000, "the request", function() return cluster:stats().requests["POST " .. CONFIGMAPS] == 1 end)
+    cluster.endpoints[1].faults:set({ { type = "die" } })
+    local _, err = task:join()
+    assert.are.equal("connect", err.kind)
+    cluster:clearFaults()
+    core.sleep(80) -- its time has come and gone
+    assert.are.equal("notFound", failing(2, CONFIGMAPS .. "/late"))
+  end)
+
   it("falls silent at one of them while the others go on", function()
     for number = 1, 2 do assert(get(number, "/version")) end
     cluster.endpoints[1].faults:set({ { type = "freeze" } })

@@ -75,7 +75,7 @@ local function check(fault)
     local want = expected(kind, name)
     if not want then
       error(status.badRequest(("fault %s: unknown field %s"):format(kind, name)), 0)
-    elseif type(value) ~= want or (want == "number" and value < 0) then
+    elseif type(value) ~= want or (want == "number" and not (value >= 0 and value < 2 ^ 53)) then
       error(status.badRequest(("fault %s: %s: expected a %s"):format(kind, name, want == "number" and "number from 0 up" or want)), 0)
     end
     result[name] = value

@@ -260,13 +260,15 @@ local function handle(endpoint, exchange, method, target, body)
   local parsed = parse(cluster, target)
   local info = parsed.info
   if info and info.page == "sim" then return answerAny(endpoint, exchange, method, parsed, body) end
+  if endpoint.dead then return exchange:reset() end -- it had been read before its connection was cut
   if not cluster.filled and not (info and info.page) then cluster:fill() end
   endpoint:count(method, parsed.path, info and info.probe)
   local delay, fault = endpoint:meet(method, parsed.path)
   if delay == 0 and not fault then return answerAny(endpoint, exchange, method, parsed, body) end
   if delay == 0 then return answerFaulty(endpoint, exchange, method, parsed, body, fault) end
   core.after(delay, function()
-    if exchange:isOpen() and not cluster.stopped then answerFaulty(endpoint, exchange, method, parse(cluster, target), body, fault) end
+    if not exchange:isOpen() or cluster.stopped or endpoint.dead then return end
+    answerFaulty(endpoint, exchange, method, parse(cluster, target), body, fault)
   end)
 end
 
