@@ -1,0 +1,52 @@
+-- progress.lua: one line about how far something is, on standard error, redrawn while it goes on and gone afterwards. Only a
+-- terminal gets it.
+local core = require "moonpool.core"
+
+local redrawMs = 100
+
+local progress = {}
+
+local shown = nil ---@type moonpool.Progress? one at a time: what runs inside something that shows its progress shows none
+
+---@class moonpool.Progress
+---@field text fun(): string
+local Progress = {}
+Progress.__index = Progress
+
+local function write(text)
+  io.stderr:write(text)
+  io.stderr:flush()
+end
+
+function Progress:draw()
+  local columns = core.terminalColumns()
+  local text = self.text()
+  -- A line that is wider than the terminal would stay when the next one is drawn. In the last column some wrap already.
+  if columns and text ~= self.drawn then
+    self.drawn = text
+    write("\r" .. text:sub(1, columns - 1) .. "\27[K")
+  end
+  self.timer = core.after(redrawMs, function() self:draw() end)
+end
+
+--- Takes the line away.
+function Progress:stop()
+  if shown ~= self then return end
+  shown = nil
+  self.timer:cancel()
+  if self.drawn then write "\r\27[K" end
+end
+Progress.__close = Progress.stop
+
+--- Begins to show what text() says, ten times a second at most. Nil: nobody would see it.
+---@param text fun(): string
+---@return moonpool.Progress?
+function progress.start(text)
+  if shown or not core.terminalColumns() then return nil end
+  shown = setmetatable({ text = text }, Progress)
+  -- What is over before anybody could read it shows nothing.
+  shown.timer = core.after(redrawMs, function() shown:draw() end)
+  return shown
+end
+
+return progress
