@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "cluster/latency.h"
 #include "cluster/network.h"
 
@@ -107,7 +108,16 @@ void moon_cluster_give_back(moon_cluster *cluster, moon_conn *conn) {
 /* --- how it is doing --- */
 
 moon_error *moon_cluster_down(const moon_cluster *cluster) {
-  return NULL;
+  moon_health_state state = moon_endpoints_state(cluster->endpoints);
+  if (moon_health_usable(state)) return NULL;
+  moon_error *err = moon_endpoints_error(cluster->endpoints);
+  if (!err)
+    err = moon_error_new(MOON_CONNECT,
+                         "cluster \"%s\" was down and is being probed: it is used again when a second "
+                         "probe is good",
+                         cluster->name);
+  moon_error_set(&err->cluster, cluster->name);
+  return err;
 }
 
 void moon_cluster_note(moon_cluster *cluster, const moon_error *err, int64_t first_byte_us) {

@@ -1,46 +1,207 @@
-/* endpoint.c: see endpoint.h. */
+/* endpoint.c: see endpoint.h.
+ *
+ * The set owns its endpoints; every reference that others have on one holds a reference on the set too, so that its
+ * lock is there. One that is retired has left the list and lives on for those who still hold it. What is asked often
+ * (the state, the share, the count) is kept in atomics, written under the lock by whoever changed something. */
 #include "cluster/endpoint.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "cluster/latency.h"
+
+enum { RETRY_MS = 1000, MAX_RETRY_MS = 30000, RETRY_JITTER = 20 /* percent */ };
+
+/* How gladly a new connection is made to an endpoint. */
+enum rank { WELCOME, DOUBTFUL, BACKING_OFF, DOWN };
 
 struct moon_endpoint {
-  atomic_int refs;
-  moon_endpoints *set; /* the set outlives what its connections do here: they hold the network, that holds the set */
+  atomic_int refs; /* one is the set's, until it is retired */
+  moon_endpoints *set;
+  size_t source; /* which of the set's it is an address of */
+  char *address; /* NULL: whatever the name resolves to when a connection is made */
   moon_dialer *dialer;
+
+  /* guarded by the set's lock */
+  moon_health health;
+  moon_latency latency;
   int connections[MOON_CONN_KINDS];
   int in_flight;
+  int connect_failures; /* in a row; those of connects that began together count once */
+  int64_t retry_at_ms;  /* while connects fail: when the next one may be tried */
+  bool on_trial;        /* ... which is under way */
+  bool retired, urgent;
+  uint64_t picked; /* the set's count of picks when it was picked last */
 };
+
+/* What was configured: a URL (NULL: the target's server). */
+typedef struct source {
+  char *url, *host;
+  bool is_name;
+} source;
 
 struct moon_endpoints {
   atomic_int refs;
-  pthread_mutex_t lock;
+  char *cluster;
+  moon_target *target;
+  source *sources;
+  size_t source_count;
+  bool resolve;
+  int64_t interval_ms;
+
+  pthread_mutex_t lock; /* guards what follows */
   moon_endpoint **items;
-  size_t count;
+  atomic_size_t count;
+  uint64_t picks;
+  atomic_int state;
+  _Atomic int64_t ramp_ms; /* when the cluster as a whole became usable again; 0: no slow start */
+  void (*changed)(void *ctx);
+  void *ctx;
+  int telling; /* calls of `changed` under way */
+  pthread_cond_t told;
 };
 
-static moon_endpoint *endpoint_new(moon_endpoints *set, moon_dialer *dialer) {
+static moon_endpoints *lock(const moon_endpoints *set) {
+  moon_endpoints *locked = (moon_endpoints *)set;
+  pthread_mutex_lock(&locked->lock);
+  return locked;
+}
+
+static void unlock(moon_endpoints *set) {
+  pthread_mutex_unlock(&set->lock);
+}
+
+/* The best of its endpoints' states. */
+static void sum_up(moon_endpoints *set) {
+  static const int order[] = {
+      [MOON_HEALTH_HEALTHY] = 0, [MOON_HEALTH_SUSPECT] = 1,   [MOON_HEALTH_UNKNOWN] = 2,
+      [MOON_HEALTH_PROBING] = 3, [MOON_HEALTH_UNHEALTHY] = 4,
+  };
+  moon_health_state before = (moon_health_state)set->state, best = MOON_HEALTH_UNHEALTHY;
+  for (size_t i = 0; i < set->count; i++) {
+    moon_health_state state = set->items[i]->health.state;
+    if (order[state] < order[best]) best = state;
+  }
+  bool was_usable = moon_health_usable(before), usable = moon_health_usable(best);
+  if (!usable) set->ramp_ms = 0;
+  if (usable && !was_usable) set->ramp_ms = moon_clock_now_ms();
+  set->state = best;
+}
+
+/* Gives the lock back, and tells the observer if there is news. */
+static void unlock_and_tell(moon_endpoints *set, bool news) {
+  if (news) sum_up(set);
+  void (*changed)(void *ctx) = news ? set->changed : NULL;
+  void *ctx = set->ctx;
+  if (changed) set->telling++;
+  unlock(set);
+  if (!changed) return;
+  changed(ctx);
+  lock(set);
+  if (--set->telling == 0) pthread_cond_broadcast(&set->told);
+  unlock(set);
+}
+
+/* --- making and unmaking --- */
+
+static moon_error *endpoint_new(moon_endpoints *set, size_t from, const char *address, moon_endpoint **out) {
+  moon_dialer *dialer;
+  moon_error *err = moon_dialer_new(set->cluster, set->target, set->sources[from].url, address, &dialer);
+  if (err) return err;
   moon_endpoint *endpoint = moon_zalloc(sizeof *endpoint);
   endpoint->refs = 1;
   endpoint->set = set;
+  endpoint->source = from;
+  endpoint->address = moon_strdup(address);
   endpoint->dialer = dialer;
-  return endpoint;
+  moon_health_init(&endpoint->health, set->interval_ms);
+  *out = endpoint;
+  return NULL;
+}
+
+/* Lets go of a reference, without the one on the set that goes with it unless it was the set's own. */
+static void drop(moon_endpoint *endpoint) {
+  if (atomic_fetch_sub(&endpoint->refs, 1) != 1) return;
+  moon_health_free(&endpoint->health);
+  moon_dialer_release(endpoint->dialer);
+  free(endpoint->address);
+  free(endpoint);
+}
+
+/* "host" of "https://host:port". */
+static char *host_of(const moon_dialer *dialer) {
+  const char *host = strstr(moon_dialer_endpoint(dialer), "://") + 3;
+  return moon_strndup(host, (size_t)(strrchr(host, ':') - host));
+}
+
+static moon_error *check_url(const moon_endpoints *set, const char *url) {
+  const char *server = set->target->server, *scheme_end = strstr(server, "://");
+  size_t scheme = scheme_end ? (size_t)(scheme_end - server) + 3 : 0;
+  const char *rest = url + scheme;
+  bool good = scheme && !strncmp(url, server, scheme) && *rest && !strpbrk(rest, "@?# ");
+  const char *slash = good ? strchr(rest, '/') : NULL;
+  if (good && (!slash || (slash > rest && !slash[1]))) return NULL;
+  moon_error *err =
+      moon_error_new(MOON_CONFIG, "cluster \"%s\": endpoint \"%s\": expected %.*shost:port, as its server",
+                     set->cluster, good || !strchr(url, '@') ? url : "(with a user name)", (int)scheme, server);
+  moon_error_set(&err->cluster, set->cluster);
+  return err;
+}
+
+static moon_error *add_source(moon_endpoints *set, const char *url) {
+  moon_endpoint *endpoint = NULL;
+  moon_error *err = url ? check_url(set, url) : NULL;
+  source *added = &set->sources[set->source_count];
+  *added = (source){.url = moon_strdup(url)};
+  if (!err) err = endpoint_new(set, set->source_count, NULL, &endpoint);
+  set->source_count++;
+  if (err) return err;
+  added->host = host_of(endpoint->dialer);
+  added->is_name = moon_dialer_needs_lookup(endpoint->dialer);
+  for (size_t i = 0; i < set->count; i++) {
+    if (strcmp(moon_dialer_endpoint(set->items[i]->dialer), moon_dialer_endpoint(endpoint->dialer))) continue;
+    err = moon_error_new(MOON_CONFIG, "cluster \"%s\": endpoint \"%s\" is there twice", set->cluster, url);
+    drop(endpoint);
+    return err;
+  }
+  set->items[set->count++] = endpoint;
+  return NULL;
 }
 
 moon_error *moon_endpoints_new(const char *cluster, moon_target *target, const char *const *urls, bool resolve,
                                int64_t probe_interval_ms, moon_endpoints **out) {
-  moon_dialer *dialer;
-  moon_error *err = moon_dialer_new(cluster, target, NULL, NULL, &dialer);
-  if (err) return err;
+  static const char *const targets_server[] = {NULL, NULL};
+  size_t count = 0;
+  while (urls && urls[count]) count++;
+  if (!count) {
+    urls = targets_server;
+    count = 1;
+  }
   moon_endpoints *set = moon_zalloc(sizeof *set);
   set->refs = 1;
+  set->cluster = moon_strdup(cluster);
+  set->target = moon_target_retain(target);
+  set->resolve = resolve;
+  set->interval_ms = probe_interval_ms;
+  set->sources = moon_zalloc(count * sizeof *set->sources);
+  set->items = moon_zalloc(count * sizeof(moon_endpoint *));
   pthread_mutex_init(&set->lock, NULL);
-  set->items = moon_alloc(sizeof(moon_endpoint *));
-  set->items[set->count++] = endpoint_new(set, dialer);
+  pthread_cond_init(&set->told, NULL);
+  moon_error *err = NULL;
+  for (size_t i = 0; i < count && !err; i++) err = add_source(set, urls[i]);
+  if (err) {
+    moon_endpoints_release(set);
+    return err;
+  }
+  sum_up(set);
   *out = set;
   return NULL;
 }
@@ -52,58 +213,446 @@ moon_endpoints *moon_endpoints_retain(moon_endpoints *endpoints) {
 
 void moon_endpoints_release(moon_endpoints *endpoints) {
   if (!endpoints || atomic_fetch_sub(&endpoints->refs, 1) != 1) return;
-  for (size_t i = 0; i < endpoints->count; i++) moon_endpoint_release(endpoints->items[i]);
+  for (size_t i = 0; i < endpoints->count; i++) drop(endpoints->items[i]);
+  for (size_t i = 0; i < endpoints->source_count; i++) {
+    free(endpoints->sources[i].url);
+    free(endpoints->sources[i].host);
+  }
   free(endpoints->items);
+  free(endpoints->sources);
+  free(endpoints->cluster);
+  moon_target_release(endpoints->target);
+  pthread_cond_destroy(&endpoints->told);
   pthread_mutex_destroy(&endpoints->lock);
   free(endpoints);
 }
 
 moon_endpoint *moon_endpoint_retain(moon_endpoint *endpoint) {
   atomic_fetch_add(&endpoint->refs, 1);
+  moon_endpoints_retain(endpoint->set);
   return endpoint;
 }
 
 void moon_endpoint_release(moon_endpoint *endpoint) {
-  if (!endpoint || atomic_fetch_sub(&endpoint->refs, 1) != 1) return;
-  moon_dialer_release(endpoint->dialer);
-  free(endpoint);
+  if (!endpoint) return;
+  moon_endpoints *set = endpoint->set;
+  drop(endpoint);
+  moon_endpoints_release(set);
 }
 
+void moon_endpoints_observe(moon_endpoints *endpoints, void (*changed)(void *ctx), void *ctx) {
+  lock(endpoints);
+  endpoints->changed = changed;
+  endpoints->ctx = ctx;
+  while (endpoints->telling) pthread_cond_wait(&endpoints->told, &endpoints->lock);
+  unlock(endpoints);
+}
+
+/* --- how the cluster is --- */
+
 moon_health_state moon_endpoints_state(const moon_endpoints *endpoints) {
-  return MOON_HEALTH_UNKNOWN;
+  return (moon_health_state)atomic_load_explicit(&endpoints->state, memory_order_relaxed);
+}
+
+double moon_endpoints_share(const moon_endpoints *endpoints, int64_t now_ms) {
+  moon_health whole = {.ramp_ms = atomic_load_explicit(&endpoints->ramp_ms, memory_order_relaxed)};
+  return moon_health_share(&whole, now_ms);
+}
+
+/* "; " between them, each with the endpoint's name in it. */
+static void add_message(moon_buffer *text, const moon_endpoint *endpoint, const char *message) {
+  const char *name = moon_dialer_endpoint(endpoint->dialer);
+  if (text->len) moon_buffer_add_text(text, "; ");
+  if (!strstr(message, name)) moon_buffer_addf(text, "%s: ", name);
+  moon_buffer_add_text(text, message);
+}
+
+/* A copy of `like`, with another message, about all endpoints. Takes over the text. */
+static moon_error *error_of_all(const moon_error *like, moon_buffer *text) {
+  moon_error *err = moon_error_copy(like);
+  free(err->message);
+  err->message = moon_buffer_take(text);
+  moon_error_set(&err->endpoint, NULL);
+  return err;
+}
+
+moon_error *moon_endpoints_error(const moon_endpoints *endpoints) {
+  moon_endpoints *set = lock(endpoints);
+  const moon_error *last = NULL;
+  moon_buffer text = {0};
+  for (size_t i = 0; i < set->count; i++) {
+    const moon_health *health = &set->items[i]->health;
+    if (health->last_error) last = health->last_error;
+    add_message(&text, set->items[i],
+                health->last_error ? health->last_error->message : moon_health_state_name(health->state));
+  }
+  moon_error *err = last && set->count > 1 ? error_of_all(last, &text) : moon_error_copy(last);
+  unlock(set);
+  moon_buffer_free(&text);
+  return err;
+}
+
+bool moon_endpoints_unauthorized(const moon_endpoints *endpoints) {
+  moon_endpoints *set = lock(endpoints);
+  bool any = false;
+  for (size_t i = 0; i < set->count; i++) any = any || set->items[i]->health.unauthorized;
+  unlock(set);
+  return any;
+}
+
+bool moon_endpoints_overloaded(const moon_endpoints *endpoints) {
+  moon_endpoints *set = lock(endpoints);
+  bool any = false;
+  for (size_t i = 0; i < set->count; i++) any = any || set->items[i]->health.overloaded;
+  unlock(set);
+  return any;
+}
+
+size_t moon_endpoints_count(const moon_endpoints *endpoints) {
+  return atomic_load_explicit(&endpoints->count, memory_order_relaxed);
+}
+
+/* --- connections --- */
+
+static enum rank rank_of(const moon_endpoint *endpoint, int64_t now_ms) {
+  if (!moon_health_usable(endpoint->health.state)) return DOWN;
+  if (now_ms < endpoint->retry_at_ms) return BACKING_OFF;
+  /* Where nobody probes, only a connection that works can bring it back. */
+  bool probed = endpoint->set->interval_ms > 0;
+  return probed && endpoint->health.state == MOON_HEALTH_SUSPECT ? DOUBTFUL : WELCOME;
+}
+
+static int64_t retry_in_ms(const moon_endpoint *endpoint) {
+  int64_t wait_ms = RETRY_MS;
+  for (int i = 1; i < endpoint->connect_failures && wait_ms < MAX_RETRY_MS; i++) wait_ms *= 2;
+  return moon_random_jitter(wait_ms < MAX_RETRY_MS ? wait_ms : MAX_RETRY_MS, RETRY_JITTER);
+}
+
+static bool is_among(const moon_endpoint *endpoint, moon_endpoint *const *list, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (list[i] == endpoint) return true;
+  return false;
+}
+
+/* True when a connection is better made to `a`. */
+static bool is_better(const moon_endpoint *a, const moon_endpoint *b, moon_conn_kind kind, int64_t now_ms) {
+  enum rank rank = rank_of(a, now_ms), other = rank_of(b, now_ms);
+  if (rank != other) return rank < other;
+  if (rank <= DOUBTFUL && a->connections[kind] != b->connections[kind])
+    return a->connections[kind] < b->connections[kind];
+  return a->picked < b->picked;
 }
 
 moon_endpoint *moon_endpoints_pick(moon_endpoints *endpoints, moon_conn_kind kind, moon_endpoint *const *tried,
                                    size_t tried_count) {
-  pthread_mutex_lock(&endpoints->lock);
-  moon_endpoint *endpoint = moon_endpoint_retain(endpoints->items[0]);
-  endpoint->connections[kind]++;
-  pthread_mutex_unlock(&endpoints->lock);
-  return endpoint;
+  int64_t now_ms = moon_clock_now_ms();
+  moon_endpoint *best = NULL;
+  lock(endpoints);
+  for (size_t i = 0; i < endpoints->count; i++) {
+    moon_endpoint *endpoint = endpoints->items[i];
+    if (is_among(endpoint, tried, tried_count)) continue;
+    if (!best || is_better(endpoint, best, kind, now_ms)) best = endpoint;
+  }
+  if (best) {
+    moon_endpoint_retain(best);
+    best->connections[kind]++;
+    best->picked = ++endpoints->picks;
+    if (best->connect_failures) { /* a single connection tries it */
+      best->on_trial = true;
+      best->retry_at_ms = now_ms + retry_in_ms(best);
+    }
+  }
+  unlock(endpoints);
+  return best;
 }
 
-void moon_endpoint_connected(moon_endpoint *endpoint) {}
+/* How a request ended, for the health. Returns whether there is news. */
+static bool note_request(moon_endpoint *endpoint, const moon_error *err) {
+  moon_health_state before = endpoint->health.state;
+  bool due = moon_health_request_ended(&endpoint->health, err);
+  if (due) endpoint->urgent = true;
+  return due || endpoint->health.state != before;
+}
 
-void moon_endpoint_connect_failed(moon_endpoint *endpoint, const moon_error *err) {}
+/* Connecting works. */
+static void forgive(moon_endpoint *endpoint) {
+  endpoint->connect_failures = 0;
+  endpoint->retry_at_ms = 0;
+  endpoint->on_trial = false;
+}
+
+void moon_endpoint_connected(moon_endpoint *endpoint) {
+  lock(endpoint->set);
+  forgive(endpoint);
+  unlock_and_tell(endpoint->set, note_request(endpoint, NULL));
+}
+
+void moon_endpoint_connect_failed(moon_endpoint *endpoint, const moon_error *err) {
+  int64_t now_ms = moon_clock_now_ms();
+  lock(endpoint->set);
+  if (endpoint->on_trial || now_ms >= endpoint->retry_at_ms) {
+    endpoint->connect_failures++;
+    endpoint->on_trial = false;
+    endpoint->retry_at_ms = now_ms + retry_in_ms(endpoint);
+  }
+  unlock_and_tell(endpoint->set, note_request(endpoint, err));
+}
 
 void moon_endpoint_closed(moon_endpoint *endpoint, moon_conn_kind kind) {
-  pthread_mutex_lock(&endpoint->set->lock);
+  lock(endpoint->set);
   endpoint->connections[kind]--;
-  pthread_mutex_unlock(&endpoint->set->lock);
+  unlock(endpoint->set);
 }
 
-void moon_endpoint_request_began(moon_endpoint *endpoint) {
-  pthread_mutex_lock(&endpoint->set->lock);
-  endpoint->in_flight++;
-  pthread_mutex_unlock(&endpoint->set->lock);
+moon_health_state moon_endpoint_state(const moon_endpoint *endpoint) {
+  lock(endpoint->set);
+  moon_health_state state = endpoint->health.state;
+  unlock(endpoint->set);
+  return state;
 }
 
-void moon_endpoint_request_ended(moon_endpoint *endpoint, const moon_error *err, int64_t first_byte_us) {
-  pthread_mutex_lock(&endpoint->set->lock);
-  endpoint->in_flight--;
-  pthread_mutex_unlock(&endpoint->set->lock);
+/* The lock is held. */
+static int surplus(const moon_endpoint *endpoint, moon_conn_kind kind, int64_t now_ms) {
+  const moon_endpoints *set = endpoint->set;
+  int mine = endpoint->connections[kind];
+  if (endpoint->retired) return mine;
+  enum rank best = DOWN;
+  for (size_t i = 0; i < set->count; i++) {
+    enum rank rank = rank_of(set->items[i], now_ms);
+    if (rank < best) best = rank;
+  }
+  enum rank own = rank_of(endpoint, now_ms);
+  if (best > DOUBTFUL) return 0; /* nowhere to go */
+  if (own == DOWN) return mine;
+  if (own != best) return 0;
+  int fewest = mine, all = 0, sharers = 0;
+  for (size_t i = 0; i < set->count; i++) {
+    const moon_endpoint *other = set->items[i];
+    if (rank_of(other, now_ms) != best) continue;
+    if (other->connections[kind] < fewest) fewest = other->connections[kind];
+    all += other->connections[kind];
+    sharers++;
+  }
+  int part = (all + sharers - 1) / sharers;
+  if (mine > part) return mine - part;
+  return mine - fewest >= 2 ? 1 : 0;
+}
+
+int moon_endpoint_surplus(const moon_endpoint *endpoint, moon_conn_kind kind) {
+  int64_t now_ms = moon_clock_now_ms();
+  lock(endpoint->set);
+  int count = surplus(endpoint, kind, now_ms);
+  unlock(endpoint->set);
+  return count;
+}
+
+int64_t moon_endpoints_retry_at_ms(const moon_endpoints *endpoints) {
+  int64_t now_ms = moon_clock_now_ms(), first_ms = -1;
+  moon_endpoints *set = lock(endpoints);
+  for (size_t i = 0; i < set->count; i++) {
+    int64_t at_ms = set->items[i]->retry_at_ms;
+    bool waits = moon_health_usable(set->items[i]->health.state) && at_ms > now_ms;
+    if (waits && (first_ms < 0 || at_ms < first_ms)) first_ms = at_ms;
+  }
+  unlock(set);
+  return first_ms;
+}
+
+moon_error *moon_endpoints_all_failed(moon_endpoint *const *tried, moon_error *const *errors, size_t count) {
+  if (count == 1) return errors[0];
+  moon_buffer text = {0}, message = {0};
+  for (size_t i = 0; i < count; i++) add_message(&text, tried[i], errors[i]->message);
+  char *each = moon_buffer_take(&text);
+  moon_buffer_addf(&message, "none of %zu API servers can be connected to: %s", count, each);
+  free(each);
+  moon_error *err = error_of_all(errors[count - 1], &message);
+  for (size_t i = 0; i < count; i++) moon_error_free(errors[i]);
+  return err;
 }
 
 moon_dialer *moon_endpoint_dialer(const moon_endpoint *endpoint) {
   return endpoint->dialer;
+}
+
+/* --- requests --- */
+
+void moon_endpoint_request_began(moon_endpoint *endpoint) {
+  lock(endpoint->set);
+  endpoint->in_flight++;
+  unlock(endpoint->set);
+}
+
+void moon_endpoint_request_ended(moon_endpoint *endpoint, const moon_error *err, int64_t first_byte_us) {
+  int64_t now_ms = moon_clock_now_ms();
+  bool news = false;
+  lock(endpoint->set);
+  endpoint->in_flight--;
+  if (err || first_byte_us >= 0) news = note_request(endpoint, err);
+  if (!err && first_byte_us > 0) moon_latency_add(&endpoint->latency, first_byte_us, now_ms);
+  unlock_and_tell(endpoint->set, news);
+}
+
+/* --- probes --- */
+
+moon_endpoint **moon_endpoints_list(const moon_endpoints *endpoints, size_t *count) {
+  moon_endpoints *set = lock(endpoints);
+  moon_endpoint **list = moon_alloc((set->count + 1) * sizeof(moon_endpoint *));
+  *count = set->count;
+  for (size_t i = 0; i < set->count; i++) list[i] = moon_endpoint_retain(set->items[i]);
+  unlock(set);
+  return list;
+}
+
+void moon_endpoint_probed(moon_endpoint *endpoint, moon_verdict verdict, moon_error *err) {
+  lock(endpoint->set);
+  if (verdict != MOON_PROBE_FAILED) forgive(endpoint); /* a connection to it has just been made */
+  bool news = moon_health_probed(&endpoint->health, verdict, err);
+  unlock_and_tell(endpoint->set, news);
+}
+
+int64_t moon_endpoint_pause_ms(const moon_endpoint *endpoint) {
+  lock(endpoint->set);
+  int64_t pause_ms = moon_health_pause_ms(&endpoint->health);
+  unlock(endpoint->set);
+  return pause_ms;
+}
+
+bool moon_endpoint_take_urgent(moon_endpoint *endpoint) {
+  lock(endpoint->set);
+  bool urgent = endpoint->urgent;
+  endpoint->urgent = false;
+  unlock(endpoint->set);
+  return urgent;
+}
+
+/* --- names with several addresses --- */
+
+bool moon_endpoints_resolves(const moon_endpoints *endpoints) {
+  return endpoints->resolve;
+}
+
+size_t moon_endpoints_names(const moon_endpoints *endpoints, char ***hosts) {
+  size_t count = 0;
+  *hosts = moon_alloc(endpoints->source_count * sizeof(char *));
+  for (size_t i = 0; endpoints->resolve && i < endpoints->source_count; i++) {
+    const source *from = &endpoints->sources[i];
+    bool told = !from->is_name;
+    for (size_t k = 0; k < count && !told; k++) told = !strcmp((*hosts)[k], from->host);
+    if (!told) (*hosts)[count++] = moon_strdup(from->host);
+  }
+  return count;
+}
+
+static moon_endpoint *find(moon_endpoint *const *list, size_t count, size_t from, const char *address) {
+  for (size_t i = 0; i < count; i++) {
+    const char *own = list[i]->address;
+    if (list[i]->source == from && own && !strcmp(own, address)) return list[i];
+  }
+  return NULL;
+}
+
+static bool is_listed(const moon_endpoint *endpoint, char *const *addresses, size_t count) {
+  for (size_t i = 0; endpoint->address && i < count; i++)
+    if (!strcmp(endpoint->address, addresses[i])) return true;
+  return false;
+}
+
+/* Endpoints for those addresses of a source that have none. Made without the lock: certificates are parsed. */
+static size_t make_missing(moon_endpoints *set, size_t from, char *const *addresses, size_t count,
+                           moon_endpoint **made) {
+  size_t made_count = 0, old_count;
+  moon_endpoint **old = moon_endpoints_list(set, &old_count);
+  for (size_t i = 0; i < count; i++) {
+    if (find(old, old_count, from, addresses[i]) || find(made, made_count, from, addresses[i])) continue;
+    moon_error *err = endpoint_new(set, from, addresses[i], &made[made_count]);
+    if (err)
+      moon_log(MOON_LOG_WARN, "cluster %s: address %s of %s is left out: %s", set->cluster, addresses[i],
+               set->sources[from].host, err->message);
+    else
+      made_count++;
+    moon_error_free(err);
+  }
+  for (size_t i = 0; i < old_count; i++) moon_endpoint_release(old[i]);
+  free(old);
+  return made_count;
+}
+
+/* The list is changed under the lock; those that leave it end up in `gone`, which has room. Returns how many. */
+static size_t exchange_addresses(moon_endpoints *set, size_t from, char *const *addresses, size_t count,
+                                 moon_endpoint **made, size_t made_count, moon_endpoint **gone) {
+  size_t kept = 0, gone_count = 0;
+  bool stays = false, was_healthy = false;
+  for (size_t i = 0; i < set->count; i++) {
+    moon_endpoint *endpoint = set->items[i];
+    bool leaves = endpoint->source == from && !is_listed(endpoint, addresses, count);
+    if (endpoint->source == from) {
+      stays = stays || !leaves;
+      was_healthy = was_healthy || endpoint->health.state == MOON_HEALTH_HEALTHY;
+    }
+    if (leaves) {
+      endpoint->retired = true;
+      gone[gone_count++] = endpoint;
+    } else {
+      set->items[kept++] = endpoint;
+    }
+  }
+  set->items = moon_realloc(set->items, (kept + made_count + 1) * sizeof(moon_endpoint *));
+  for (size_t i = 0; i < made_count; i++) {
+    /* A cluster that works is not unknown again because all of its addresses are new. */
+    if (was_healthy && !stays) made[i]->health.state = MOON_HEALTH_HEALTHY;
+    set->items[kept++] = made[i];
+  }
+  set->count = kept;
+  return gone_count;
+}
+
+void moon_endpoints_resolved(moon_endpoints *endpoints, const char *host, char *const *addresses, size_t count) {
+  if (!count) return;
+  moon_endpoint **made = moon_alloc(count * sizeof(moon_endpoint *));
+  for (size_t from = 0; from < endpoints->source_count; from++) {
+    if (!endpoints->sources[from].is_name || strcmp(endpoints->sources[from].host, host)) continue;
+    size_t made_count = make_missing(endpoints, from, addresses, count, made);
+    lock(endpoints);
+    moon_endpoint **gone = moon_alloc((endpoints->count + 1) * sizeof(moon_endpoint *));
+    size_t gone_count = exchange_addresses(endpoints, from, addresses, count, made, made_count, gone);
+    unlock_and_tell(endpoints, made_count || gone_count);
+    for (size_t i = 0; i < gone_count; i++) drop(gone[i]);
+    free(gone);
+  }
+  free(made);
+}
+
+/* --- statistics --- */
+
+moon_endpoint_stats *moon_endpoints_stats(const moon_endpoints *endpoints, size_t *count) {
+  moon_endpoints *set = lock(endpoints);
+  moon_endpoint_stats *stats = moon_zalloc((set->count + 1) * sizeof *stats);
+  *count = set->count;
+  for (size_t i = 0; i < set->count; i++) {
+    const moon_endpoint *endpoint = set->items[i];
+    const moon_health *health = &endpoint->health;
+    const char *name = moon_dialer_endpoint(endpoint->dialer);
+    stats[i] = (moon_endpoint_stats){
+        .url = moon_strndup(name, strcspn(name, " ")),
+        .address = moon_strdup(endpoint->address),
+        .state = health->state,
+        .connections = endpoint->connections[MOON_CONNS_POOL],
+        .streams = endpoint->connections[MOON_CONNS_LANE],
+        .in_flight = endpoint->in_flight,
+        .latency_us = (int64_t)endpoint->latency.us,
+        .failures = (unsigned)health->failures,
+        .last_error = health->last_error ? moon_strdup(health->last_error->message) : NULL,
+    };
+  }
+  unlock(set);
+  return stats;
+}
+
+void moon_endpoint_stats_free(moon_endpoint_stats *stats, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    free(stats[i].url);
+    free(stats[i].address);
+    free(stats[i].last_error);
+  }
+  free(stats);
 }

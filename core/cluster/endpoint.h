@@ -2,8 +2,9 @@
  *
  * A cluster has one endpoint (the server of its kubeconfig) unless it was given several URLs, or a name was to be taken
  * as all of its addresses. Each has a dialer, a health of its own, counts and a latency. The set spreads connections: a
- * new one goes to the usable endpoint with the fewest, dead ones are avoided, and tried again when their health or,
- * after a failed connect, a back-off (1 s doubling to 30 s) says so.
+ * new one goes to the usable endpoint with the fewest (one that is SUSPECT has to wait for its next probe), dead ones
+ * are avoided, and tried again when their health or, after a failed connect, a back-off (1 s doubling to 30 s, then one
+ * connection tries it) says so.
  *
  * Any thread. One lock per set; nothing is called under it. An endpoint lives as long as its set or somebody's
  * reference. State changes are told to one observer, after the lock was given back, on the thread that brought the
@@ -53,11 +54,18 @@ size_t moon_endpoints_count(const moon_endpoints *endpoints);
 void moon_endpoint_connected(moon_endpoint *endpoint);
 void moon_endpoint_connect_failed(moon_endpoint *endpoint, const moon_error *err); /* counts as a failed request too */
 void moon_endpoint_closed(moon_endpoint *endpoint, moon_conn_kind kind);           /* the connection counts no more */
+moon_health_state moon_endpoint_state(const moon_endpoint *endpoint);
 moon_endpoint *moon_endpoint_retain(moon_endpoint *endpoint);
 void moon_endpoint_release(moon_endpoint *endpoint);
 /* How many connections of that kind it has beyond its even part, now that all usable endpoints are considered: > 0
- * means that some should move. An endpoint that is retired (its address has left the name) keeps none. */
+ * means that some should move. An endpoint that is retired (its address has left the name) keeps none, nor does one
+ * that is not usable while another is. */
 int moon_endpoint_surplus(const moon_endpoint *endpoint, moon_conn_kind kind);
+/* When the first back-off after a failed connect ends, so that connections may move there again; -1: there is none. */
+int64_t moon_endpoints_retry_at_ms(const moon_endpoints *endpoints);
+/* What to say when a connect has failed everywhere: the error itself where there was one endpoint, else one that names
+ * them all. Takes over the errors. */
+moon_error *moon_endpoints_all_failed(moon_endpoint *const *tried, moon_error *const *errors, size_t count);
 
 moon_dialer *moon_endpoint_dialer(const moon_endpoint *endpoint); /* not a new reference */
 

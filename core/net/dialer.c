@@ -292,6 +292,11 @@ static moon_error *set_address(moon_dialer *dialer, const char *server, const ch
     if (address) connect_elsewhere(dialer, parts->host, parts->port, address);
     dialer->base_url = moon_sprintf("%s%s", dialer->endpoint, own.path);
   }
+  if (address) { /* one of several that the name has: messages say which */
+    char *url = dialer->endpoint;
+    dialer->endpoint = moon_sprintf("%s (%s)", url, address);
+    free(url);
+  }
   add_header(dialer, moon_strdup("Expect:")); /* no pause before large bodies */
   if (secure) add_credentials(dialer);
 out:

@@ -28,7 +28,8 @@ moon_dialer *moon_dialer_retain(moon_dialer *dialer);
 void moon_dialer_release(moon_dialer *dialer);
 
 const char *moon_dialer_cluster(const moon_dialer *dialer);
-const char *moon_dialer_endpoint(const moon_dialer *dialer); /* "https://host:port", for messages */
+/* "https://host:port", for messages; with an address of its own "https://host:port (10.0.0.1)". */
+const char *moon_dialer_endpoint(const moon_dialer *dialer);
 const moon_target *moon_dialer_target(const moon_dialer *dialer);
 bool moon_dialer_has_credentials(const moon_dialer *dialer); /* something that says who asks is sent */
 bool moon_dialer_needs_lookup(const moon_dialer *dialer);    /* its address is a name */
