@@ -43,6 +43,10 @@ static int build(lua_State *L) {
   set_details(L, err->details);
   if (err->http_status) set_integer(L, "status", err->http_status);
   if (err->attempts) set_integer(L, "attempts", err->attempts);
+  if (err->outcome_unknown) {
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "outcomeUnknown");
+  }
   if (err->retry_after_ms >= 0) set_integer(L, "retryAfter", err->retry_after_ms);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
   lua_setmetatable(L, -2);
@@ -101,7 +105,8 @@ static int error_tostring(lua_State *L) {
   const char *kind = luaL_tolstring(L, 4, NULL);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
-  if (cluster && *cluster && !names_cluster(message, cluster)) {
+  bool names_all = strcmp(kind, moon_strerror(MOON_NO_HEALTHY_CLUSTER)) == 0;
+  if (cluster && *cluster && !names_all && !names_cluster(message, cluster)) {
     luaL_addstring(&b, cluster);
     luaL_addstring(&b, ": ");
   }

@@ -1,72 +1,46 @@
 /* call.c: see call.h.
  *
  * A call is in one state at a time:
+ *   COMING   it has just begun, or moved to another cluster: a task will ask for a connection there
  *   ASKING   the pool has its waiter
  *   RUNNING  its exchange runs on a connection, or is about to
- *   PAUSING  it waits before the next attempt
+ *   PAUSING  it waits before the next attempt in the same cluster
  *   OVER     `done` is being, or was, called
- * After the start, states change on the reactor's thread only. The waiter's callback may come on any thread: it just
- * posts a task. A cancel is a task too. The call holds a reference to itself from the start until it is over, and one
- * for each posted cancel or pause. */
+ * After the start, states change on the thread of the reactor that its route is on, and only there. The waiter's answer
+ * may come on any thread, as do cancelling, pausing, and the news that the cluster is unhealthy: they just post a task.
+ * The call holds a reference to itself from the start until it is over, and one for each posted cancel, pause or news.
+ */
 #include "cluster/call.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/random.h"
+#include "cluster/call_state.h"
 #include "cluster/network.h"
-#include "cluster/status.h"
-
-enum {
-  DEFAULT_RETRIES = 3,
-  DEFAULT_RETRIES_AFTER = 9, /* when the server says how long to wait */
-  FREE_MOVES = 10,           /* refused by a connection before anything was sent: on to the next, at once */
-  FIRST_BACKOFF_MS = 100,
-  MAX_BACKOFF_MS = 10000,
-};
-
-enum state { ASKING, RUNNING, PAUSING, OVER };
-
-struct moon_call {
-  atomic_int refs;
-  moon_cluster *cluster; /* a reference; and, unless leased, a place in it until it is over */
-  moon_pool *pool;
-  moon_reactor *reactor;
-  moon_request *request;
-  moon_response response;
-  moon_call_handler handler;
-
-  moon_waiter waiter;
-  moon_conn *conn;         /* held now; a lease stays for the whole call */
-  moon_endpoint *endpoint; /* RUNNING: behind it; a reference, for the connection may be closed under the call */
-  bool leased;
-  moon_exchange exchange;
-  moon_error *acquire_error;
-
-  enum state state;
-  int attempts, moves;
-  int64_t deadline_ms; /* 0: none */
-  bool delivered;      /* `data` was called in this attempt */
-  moon_timer pause;    /* before the next attempt */
-  moon_task run_task, cancel_task, flow_task;
-  atomic_bool cancelled, cancel_posted, flow_paused, flow_posted;
-};
 
 static void ask(moon_call *call);
 
 /* --- the end --- */
 
+static void explain_unknown_outcome(moon_error *err) {
+  char *message = moon_sprintf("%s; the outcome is unknown: the server may have carried it out", err->message);
+  free(err->message);
+  err->message = message;
+  err->outcome_unknown = true;
+}
+
 static void finish(moon_call *call, moon_error *err) {
-  call->state = OVER;
+  moon_cluster *cluster = call->route.cluster;
+  call->state = CALL_OVER;
+  moon_route_end(&call->route);
   if (err) {
-    err->attempts = call->attempts;
-    if (!err->cluster) moon_error_set(&err->cluster, moon_pool_name(call->pool));
+    err->attempts = call->attempts_before + call->attempts;
+    if (!err->cluster && cluster) moon_error_set(&err->cluster, moon_cluster_name(cluster));
+    if (call->outcome_unknown) explain_unknown_outcome(err);
   }
-  if (!call->leased) moon_cluster_leave(call->cluster);
-  call->handler.done(call->handler.ctx, call->cluster, &call->response, err);
+  call->handler.done(call->handler.ctx, cluster, &call->response, err);
   moon_call_release(call);
 }
 
@@ -74,60 +48,47 @@ static moon_error *cancelled_error(const moon_call *call) {
   return moon_error_new(MOON_CANCELLED, "%s %s: cancelled", call->request->method, call->request->path);
 }
 
-/* --- whether and when to try again --- */
+/* --- trying again --- */
 
-static int64_t backoff_ms(const moon_call *call) {
-  int64_t wait_ms = FIRST_BACKOFF_MS;
-  for (int i = 1; i < call->attempts && wait_ms < MAX_BACKOFF_MS; i++) wait_ms *= 2;
-  return moon_random_jitter(wait_ms < MAX_BACKOFF_MS ? wait_ms : MAX_BACKOFF_MS, 50);
+static bool is_in_time(const moon_call *call, int64_t wait_ms) {
+  return !call->deadline_ms || moon_clock_now_ms() + wait_ms < call->deadline_ms;
 }
 
-/* Milliseconds to wait before another attempt; -1: there is none. */
-static int64_t retry_in_ms(moon_call *call, const moon_error *err) {
-  const moon_request *request = call->request;
-  bool server_asks = err->http_status == 429 || (err->http_status == 503 && err->retry_after_ms >= 0);
-  bool lost = err->kind == MOON_CONNECT && !err->http_status;
-  bool harmless = !call->exchange.sent || moon_request_is_read(request);
-  if (call->leased && lost) return -1;
-  if (call->delivered && (request->streaming || !call->handler.restart)) return -1;
-  if (lost && call->exchange.refused && !call->exchange.sent && call->moves < FREE_MOVES) {
-    call->moves++;
-    call->attempts--; /* it never began */
-    return 0;
-  }
-  int retries = request->retries;
-  if (retries < 0) retries = server_asks && err->retry_after_ms >= 0 ? DEFAULT_RETRIES_AFTER : DEFAULT_RETRIES;
-  if (call->attempts > retries) return -1;
-  if (server_asks) return err->retry_after_ms >= 0 ? err->retry_after_ms : backoff_ms(call);
-  return lost && harmless ? backoff_ms(call) : -1;
+static void forget_answer(moon_call *call) {
+  if (call->delivered) call->handler.restart(call->handler.ctx);
+  call->delivered = false;
 }
 
 static void try_again(moon_timer *timer) {
-  moon_call *call = MOON_ENTRY(timer, moon_call, pause);
-  ask(call);
+  ask(MOON_ENTRY(timer, moon_call, pause));
 }
 
-static void ended(moon_call *call, moon_error *err) {
-  if (!err) {
-    finish(call, NULL);
-    return;
+/* Goes to another cluster, tries again here, or ends. */
+static void failed(moon_call *call, call_failure failure, moon_error *err) {
+  moon_error *nowhere = NULL;
+  bool on = !atomic_load(&call->cancelled) && is_in_time(call, 0);
+  if (on && call_wants_to_move(call, failure, err)) {
+    nowhere = moon_route_move(&call->route, err);
+    if (!nowhere) {
+      moon_error_free(err);
+      forget_answer(call);
+      call->attempts_before += call->attempts;
+      call->attempts = call->free_moves = 0;
+      call->state = CALL_COMING;
+      moon_route_post(&call->route, &call->ask_task);
+      return;
+    }
   }
-  bool lost = !err->http_status && (err->kind == MOON_CONNECT || err->kind == MOON_TIMEOUT);
-  int64_t wait_ms = atomic_load(&call->cancelled) ? -1 : retry_in_ms(call, err);
-  if (wait_ms >= 0 && (!call->deadline_ms || moon_clock_now_ms() + wait_ms < call->deadline_ms)) {
+  int64_t wait_ms = on ? call_retry_in_ms(call, failure, err) : -1;
+  if (wait_ms >= 0 && is_in_time(call, wait_ms)) {
+    moon_error_free(nowhere);
     moon_error_free(err);
-    if (call->delivered) call->handler.restart(call->handler.ctx);
-    call->delivered = false;
-    call->state = PAUSING;
-    moon_reactor_set_timer(call->reactor, &call->pause, moon_clock_now_ms() + wait_ms);
+    forget_answer(call);
+    call->state = CALL_PAUSING;
+    moon_reactor_set_timer(atomic_load(&call->route.reactor), &call->pause, moon_clock_now_ms() + wait_ms);
     return;
   }
-  if (lost && call->exchange.sent && !moon_request_is_read(call->request)) {
-    char *message = moon_sprintf("%s; the outcome is unknown: the server may have carried it out", err->message);
-    free(err->message);
-    err->message = message;
-  }
-  finish(call, err);
+  finish(call, moon_route_conclude(nowhere, err));
 }
 
 /* --- one attempt --- */
@@ -135,8 +96,9 @@ static void ended(moon_call *call, moon_error *err) {
 static void exchange_headers(moon_exchange *exchange) {
   moon_call *call = MOON_ENTRY(exchange, moon_call, exchange);
   int status = call->response.status;
-  if (status >= 200 && status <= 299 && call->handler.headers)
-    call->handler.headers(call->handler.ctx, &call->response);
+  if (status < 200 || status > 299 || !call->handler.headers) return;
+  call->headed = call->request->streaming;
+  call->handler.headers(call->handler.ctx, &call->response);
 }
 
 static bool exchange_data(moon_exchange *exchange, const char *bytes, size_t len) {
@@ -146,109 +108,47 @@ static bool exchange_data(moon_exchange *exchange, const char *bytes, size_t len
   return true;
 }
 
-/* "Unauthorized" alone helps nobody: says what was sent on whose behalf. */
-static void explain_refusal(moon_error *err, const moon_dialer *dialer) {
-  if (err->http_status != 401 && err->http_status != 403) return;
-  const moon_target *target = moon_dialer_target(dialer);
-  char *message = NULL;
-  if (target->credentials_withheld) {
-    message = moon_sprintf("%s; the user's credentials were not sent, because the server is plain http", err->message);
-  } else if (err->http_status == 401 && !target->user) {
-    message =
-        moon_sprintf("%s; context \"%s\" names no user, so no credentials were sent", err->message, target->context);
-  } else if (err->http_status == 401 && !moon_dialer_has_credentials(dialer)) {
-    message = moon_sprintf("%s; user \"%s\" has no credentials in the kubeconfig", err->message, target->user);
-  } else if (err->http_status == 401) {
-    message =
-        moon_sprintf("%s; the server does not accept the credentials of user \"%s\" (expired, or of another cluster?)",
-                     err->message, target->user);
-  }
-  if (!message) return;
-  free(err->message);
-  err->message = message;
+static void put_connection_back(moon_call *call) {
+  if (call->leased) return;
+  moon_pool_give_back(call->route.pool, call->conn);
+  call->conn = NULL;
 }
 
-/* Whether a path is served by the API server itself. What an aggregated API (under /apis/) answers may be the fault of
- * the server behind it. */
-static bool is_core_api(const char *path) {
-  static const char *const prefixes[] = {"/api/", "/livez", "/readyz", "/version"};
-  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-    if (!strncmp(path, prefixes[i], strlen(prefixes[i]))) return true;
-  }
-  return false;
-}
-
-/* What the end of an attempt says about the server. */
-static void note_outcome(moon_call *call, const moon_error *err) {
-  const moon_exchange *exchange = &call->exchange;
-  int status = call->response.status;
-  bool turned_away = exchange->refused && !exchange->sent;
-  bool lost = err && !turned_away &&
-              (err->kind == MOON_CONNECT || err->kind == MOON_TLS || (err->kind == MOON_TIMEOUT && exchange->silent));
-  bool unavailable = !err && status >= 502 && status <= 504;
-  moon_error *failure = NULL;
-  int64_t first_byte_us = -1;
-  if (lost)
-    failure = moon_error_copy(err);
-  else if (unavailable && is_core_api(call->request->path))
-    failure =
-        moon_status_error(call->request, &call->response, moon_dialer_endpoint(moon_endpoint_dialer(call->endpoint)));
-  else if (!err && !unavailable)
-    first_byte_us = call->request->streaming ? 0 : exchange->first_byte_us;
-  moon_endpoint_request_ended(call->endpoint, failure, first_byte_us);
-  moon_cluster_note(call->cluster, failure, first_byte_us);
-  moon_error_free(failure);
+/* A write that was sent, and no answer came. */
+static bool is_outcome_unknown(const moon_call *call, const moon_error *err) {
+  if (err->http_status || !call->exchange.sent || moon_request_is_read(call->request)) return false;
+  return call->abandoned || err->kind == MOON_CONNECT || err->kind == MOON_TIMEOUT || err->kind == MOON_CLOSED;
 }
 
 static void exchange_done(moon_exchange *exchange, moon_error *err) {
   moon_call *call = MOON_ENTRY(exchange, moon_call, exchange);
-  note_outcome(call, err);
-  moon_endpoint *server = call->endpoint;
-  const moon_dialer *dialer = moon_endpoint_dialer(server);
-  const char *endpoint = moon_dialer_endpoint(dialer);
-  if (!err) {
-    err = moon_status_error(call->request, &call->response, endpoint);
-    if (err) {
-      moon_error_set(&err->endpoint, endpoint);
-      explain_refusal(err, dialer);
-    }
-  }
-  if (!call->leased) {
-    moon_pool_give_back(call->pool, call->conn);
-    call->conn = NULL;
-  }
+  call_note_outcome(call, err);
+  if (err && is_outcome_unknown(call, err)) call->outcome_unknown = true;
+  if (!err) err = call_status_error(call);
+  put_connection_back(call);
+  moon_endpoint_release(call->endpoint);
   call->endpoint = NULL;
-  moon_endpoint_release(server);
-  ended(call, err);
+  if (err)
+    failed(call, call->abandoned ? CALL_DOWN : CALL_FAILED, err);
+  else
+    finish(call, NULL);
 }
 
 static const moon_exchange_handler gathering = {.headers = exchange_headers, .done = exchange_done};
 static const moon_exchange_handler passing_on = {
     .headers = exchange_headers, .data = exchange_data, .done = exchange_done};
 
-/* The pool has answered: with a connection, or with why there is none. */
-static void run_now(moon_task *task) {
-  moon_call *call = MOON_ENTRY(task, moon_call, run_task);
-  call->state = RUNNING;
-  if (call->acquire_error) {
-    moon_error *err = call->acquire_error;
-    call->acquire_error = NULL;
-    bool no_server = err->kind == MOON_CONNECT || err->kind == MOON_TLS || err->kind == MOON_TIMEOUT;
-    if (no_server) moon_cluster_note(call->cluster, err, -1); /* its endpoints have heard of it */
-    finish(call, err);
-    return;
-  }
+/* It has a connection. */
+static void run(moon_call *call) {
   moon_transport *transport = moon_network_transport(call->conn);
-  if (!transport || atomic_load(&call->cancelled)) {
-    if (!call->leased) {
-      moon_pool_give_back(call->pool, call->conn);
-      call->conn = NULL;
-    }
-    finish(call, atomic_load(&call->cancelled) ? cancelled_error(call)
-                                               : moon_error_new(MOON_CLOSED, "%s %s: the connection is closed",
-                                                                call->request->method, call->request->path));
+  if (!transport) {
+    put_connection_back(call);
+    finish(call,
+           moon_error_new(MOON_CLOSED, "%s %s: the connection is closed", call->request->method, call->request->path));
     return;
   }
+  call->state = CALL_RUNNING;
+  call->abandoned = false;
   call->attempts++;
   call->endpoint = moon_endpoint_retain(moon_network_endpoint(call->conn));
   moon_endpoint_request_began(call->endpoint);
@@ -262,113 +162,213 @@ static void run_now(moon_task *task) {
   if (atomic_load(&call->flow_paused)) moon_transport_pause(&call->exchange, true);
 }
 
+/* --- a connection for it --- */
+
+/* The pool has answered: with a connection, or with why there is none. Meanwhile the call may be no longer wanted, or
+ * the cluster no longer fit. */
+static void run_now(moon_task *task) {
+  moon_call *call = MOON_ENTRY(task, moon_call, run_task);
+  moon_error *err = call->acquire_error;
+  call->acquire_error = NULL;
+  if (err) {
+    bool no_server = err->kind == MOON_CONNECT || err->kind == MOON_TLS || err->kind == MOON_TIMEOUT;
+    if (no_server) moon_cluster_note(call->route.cluster, err, -1); /* its endpoints have heard of it */
+    failed(call, CALL_NO_CONNECTION, err);
+  } else if (atomic_load(&call->cancelled)) {
+    put_connection_back(call);
+    finish(call, cancelled_error(call));
+  } else if ((err = moon_cluster_down(call->route.cluster))) {
+    put_connection_back(call);
+    failed(call, CALL_DOWN, err);
+  } else {
+    run(call);
+  }
+}
+
 static void acquired(moon_waiter *waiter, moon_conn *conn, moon_error *err) {
   moon_call *call = MOON_ENTRY(waiter, moon_call, waiter);
   call->conn = conn;
   call->acquire_error = err;
-  moon_reactor_post(call->reactor, &call->run_task);
+  moon_route_post(&call->route, &call->run_task);
 }
 
-static void ask(moon_call *call) {
-  if (call->leased) {
-    moon_reactor_post(call->reactor, &call->run_task);
-    return;
-  }
-  call->state = ASKING;
-  int64_t timeout_ms = moon_pool_get_options(call->pool)->acquire_timeout_ms;
+static void wait_for_connection(moon_call *call) {
+  int64_t timeout_ms = moon_pool_get_options(call->route.pool)->acquire_timeout_ms;
   if (call->deadline_ms) {
     int64_t left_ms = call->deadline_ms - moon_clock_now_ms();
     if (left_ms < timeout_ms) timeout_ms = left_ms > 1 ? left_ms : 1;
   }
+  call->state = CALL_ASKING;
   call->waiter = (moon_waiter){.use = MOON_USE_STREAM, .timeout_ms = timeout_ms, .done = acquired};
-  moon_pool_acquire_async(call->pool, &call->waiter);
+  moon_pool_acquire_async(call->route.pool, &call->waiter);
+}
+
+static void ask(moon_call *call) {
+  moon_error *down;
+  if (atomic_load(&call->cancelled)) {
+    finish(call, cancelled_error(call));
+  } else if (call->leased) {
+    run(call);
+  } else {
+    moon_route_watch(&call->route);
+    if ((down = moon_cluster_down(call->route.cluster)))
+      failed(call, CALL_DOWN, down);
+    else if ((call->conn = moon_pool_try_acquire(call->route.pool, MOON_USE_STREAM, NULL)))
+      run(call);
+    else
+      wait_for_connection(call);
+  }
+}
+
+static void ask_now(moon_task *task) {
+  ask(MOON_ENTRY(task, moon_call, ask_task));
 }
 
 /* --- from outside --- */
 
 static void cancel_now(moon_task *task) {
   moon_call *call = MOON_ENTRY(task, moon_call, cancel_task);
+  if (!moon_route_is_here(&call->route, task)) return;
   switch (call->state) {
-  case ASKING: /* false: the answer is on its way, and run_now will see that it is not wanted */
-    if (moon_pool_cancel(call->pool, &call->waiter)) finish(call, cancelled_error(call));
+  case CALL_COMING: /* it will see for itself */
     break;
-  case RUNNING:
+  case CALL_ASKING: /* false: the answer is on its way, and run_now will see that it is not wanted */
+    if (moon_pool_cancel(call->route.pool, &call->waiter)) finish(call, cancelled_error(call));
+    break;
+  case CALL_RUNNING:
     moon_transport_abort(&call->exchange, cancelled_error(call));
     break;
-  case PAUSING:
-    moon_reactor_stop_timer(call->reactor, &call->pause);
+  case CALL_PAUSING:
+    moon_reactor_stop_timer(atomic_load(&call->route.reactor), &call->pause);
     finish(call, cancelled_error(call));
     break;
-  case OVER:
+  case CALL_OVER:
     break;
   }
   moon_call_release(call);
 }
 
+/* The cluster has turned unhealthy. A request that was sent and may not be sent twice waits for its own end. */
+static void leave(moon_call *call, moon_error *cause) {
+  bool sent = call->state == CALL_RUNNING && call->exchange.sent;
+  bool bound = sent && !moon_request_is_idempotent(call->request);
+  if (bound || !call_may_move(call)) {
+    moon_error_free(cause);
+    return;
+  }
+  switch (call->state) {
+  case CALL_ASKING: /* false: the answer is on its way, and run_now will see */
+    if (!moon_pool_cancel(call->route.pool, &call->waiter)) break;
+    failed(call, CALL_DOWN, cause);
+    return;
+  case CALL_RUNNING:
+    call->abandoned = true;
+    moon_transport_abort(&call->exchange, cause);
+    return;
+  case CALL_PAUSING:
+    moon_reactor_stop_timer(atomic_load(&call->route.reactor), &call->pause);
+    failed(call, CALL_DOWN, cause);
+    return;
+  case CALL_COMING:
+  case CALL_OVER:
+    break;
+  }
+  moon_error_free(cause);
+}
+
+static void abandon_now(moon_task *task) {
+  moon_call *call = MOON_ENTRY(task, moon_call, abandon_task);
+  if (!moon_route_is_here(&call->route, task)) return;
+  atomic_store(&call->abandon_posted, false);
+  moon_error *cause = moon_route_take_cause(&call->route);
+  if (cause) leave(call, cause);
+  moon_call_release(call);
+}
+
 static void flow_now(moon_task *task) {
   moon_call *call = MOON_ENTRY(task, moon_call, flow_task);
+  if (!moon_route_is_here(&call->route, task)) return;
   atomic_store(&call->flow_posted, false);
-  if (call->state == RUNNING) moon_transport_pause(&call->exchange, atomic_load(&call->flow_paused));
+  if (call->state == CALL_RUNNING) moon_transport_pause(&call->exchange, atomic_load(&call->flow_paused));
   moon_call_release(call);
+}
+
+/* One task at a time: whoever finds it posted already relies on that it has not looked yet. */
+static void post_once(moon_call *call, moon_task *task, atomic_bool *posted) {
+  if (atomic_exchange(posted, true)) return;
+  atomic_fetch_add(&call->refs, 1);
+  moon_route_post(&call->route, task);
+}
+
+static void abandoned(moon_route *route) {
+  moon_call *call = MOON_ENTRY(route, moon_call, route);
+  post_once(call, &call->abandon_task, &call->abandon_posted);
 }
 
 void moon_call_cancel(moon_call *call) {
   atomic_store(&call->cancelled, true);
-  if (atomic_exchange(&call->cancel_posted, true)) return;
-  atomic_fetch_add(&call->refs, 1);
-  moon_reactor_post(call->reactor, &call->cancel_task);
+  if (atomic_load(&call->route.reactor)) post_once(call, &call->cancel_task, &call->cancel_posted);
 }
 
 void moon_call_pause(moon_call *call, bool paused) {
   atomic_store(&call->flow_paused, paused);
-  if (atomic_exchange(&call->flow_posted, true)) return;
-  atomic_fetch_add(&call->refs, 1);
-  moon_reactor_post(call->reactor, &call->flow_task);
+  if (atomic_load(&call->route.reactor)) post_once(call, &call->flow_task, &call->flow_posted);
 }
 
-/* Takes over the place, if it needs one: without a lease. */
-static moon_call *start(moon_cluster *cluster, moon_pool *pool, moon_conn *conn, moon_request *request,
-                        const moon_call_handler *handler) {
+/* --- beginning --- */
+
+static moon_call *call_new(moon_request *request, const moon_call_handler *handler) {
   moon_call *call = moon_zalloc(sizeof *call);
   call->refs = 2; /* the caller's, and its own until it is over */
-  call->cluster = moon_cluster_retain(cluster);
-  call->pool = moon_pool_retain(pool);
-  call->reactor = moon_reactor_retain(moon_network_reactor(moon_network_of(pool)));
-  call->conn = conn;
-  call->leased = conn != NULL;
+  call->route.abandoned = abandoned;
   call->request = request;
   call->handler = *handler;
   call->response.retry_after_ms = -1;
+  call->ask_task.run = ask_now;
   call->run_task.run = run_now;
   call->cancel_task.run = cancel_now;
   call->flow_task.run = flow_now;
+  call->abandon_task.run = abandon_now;
   moon_timer_init(&call->pause, try_again);
   if (request->timeout_ms > 0) call->deadline_ms = moon_clock_now_ms() + request->timeout_ms;
-  ask(call);
   return call;
 }
 
-static moon_call *start_in(moon_cluster *cluster, moon_request *request, const moon_call_handler *handler) {
-  moon_pool *pool = moon_cluster_pool(cluster);
-  return start(cluster, request->streaming ? moon_pool_lane(pool) : pool, NULL, request, handler);
+moon_call *moon_call_start(moon_cluster *cluster, moon_request *request, const moon_call_handler *handler) {
+  moon_call *call = call_new(request, handler);
+  moon_route_begin_in(&call->route, cluster, request->streaming);
+  moon_route_post(&call->route, &call->ask_task);
+  return call;
 }
 
-moon_call *moon_call_start(moon_cluster *cluster, moon_request *request, const moon_call_handler *handler) {
-  moon_cluster_enter(cluster);
-  return start_in(cluster, request, handler);
+moon_call *moon_call_start_among(moon_manager *manager, const moon_selection *selection, moon_cluster *chosen,
+                                 moon_request *request, const moon_call_handler *handler) {
+  moon_call *call = call_new(request, handler);
+  moon_selection own = *selection;
+  own.method = request->method;
+  own.path = request->path;
+  bool may_move = moon_request_is_read(request) || moon_manager_get_options(manager)->failover_writes;
+  moon_error *err = moon_route_begin(&call->route, manager, &own, chosen, may_move, request->streaming);
+  if (err)
+    finish(call, err);
+  else
+    moon_route_post(&call->route, &call->ask_task);
+  return call;
 }
 
 moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon_call_handler *handler) {
-  return start(moon_cluster_of(conn), moon_conn_pool(conn), conn, request, handler);
+  moon_call *call = call_new(request, handler);
+  call->conn = conn;
+  call->leased = true;
+  moon_route_begin_on(&call->route, conn);
+  moon_route_post(&call->route, &call->ask_task);
+  return call;
 }
 
 void moon_call_release(moon_call *call) {
   if (!call || atomic_fetch_sub(&call->refs, 1) != 1) return;
   moon_request_free(call->request);
   moon_response_clear(&call->response);
-  moon_pool_release(call->pool);
-  moon_cluster_release(call->cluster);
-  moon_reactor *reactor = call->reactor;
+  moon_route_clear(&call->route);
   free(call);
-  moon_reactor_release(reactor);
 }

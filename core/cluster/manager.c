@@ -334,6 +334,15 @@ moon_cluster *moon_manager_find(moon_manager *manager, const char *name, moon_er
   return cluster;
 }
 
+uint64_t moon_manager_candidate_id(moon_manager *manager, const moon_cluster *cluster) {
+  uint64_t id = 0;
+  pthread_mutex_lock(&manager->lock);
+  for (size_t i = 0; i < manager->count && !id; i++)
+    if (manager->members[i]->cluster == cluster) id = manager->members[i]->id;
+  pthread_mutex_unlock(&manager->lock);
+  return id;
+}
+
 /* --- settings --- */
 
 moon_status moon_manager_set_enabled(moon_manager *manager, const char *name, bool enabled, moon_error **err) {

@@ -48,10 +48,11 @@ typedef struct moon_selection {
   const char *method, *path; /* of the request; NULL for a lease */
   const uint64_t *tried;     /* moon_candidate.id of those that have failed for this */
   size_t tried_count;
-  const char *tried_errors; /* what they failed with, for the error when nothing is left; or NULL */
+  const char *const *tried_errors; /* what each failed with, for the error when nothing is left; or NULL */
 } moon_selection;
 
-/* Chooses, and takes a place (moon_cluster_enter) in *out. `id` may be NULL: gets the candidate's id. */
+/* Chooses, and takes a place (moon_cluster_enter) in *out. `id` may be NULL: gets the candidate's id. An error that is
+ * about one cluster has that one's name in `cluster`; one that is about all has none. */
 moon_error *moon_manager_select(moon_manager *manager, const moon_selection *selection, moon_cluster **out,
                                 uint64_t *id);
 /* For strategies that cannot run under the lock: the candidates as they are now, without slots (NULL). Counts as a
@@ -62,6 +63,8 @@ size_t moon_manager_candidates(moon_manager *manager, const moon_selection *sele
                                size_t room);
 /* Takes a place in the candidate with that id if it may still be chosen; else NULL. */
 moon_cluster *moon_manager_enter(moon_manager *manager, uint64_t id);
+/* The id of a member as a candidate; 0 when it is no longer there. */
+uint64_t moon_manager_candidate_id(moon_manager *manager, const moon_cluster *cluster);
 /* The named cluster, retained; NULL: there is none (then *err, which may be NULL, says so and names the nearest). */
 moon_cluster *moon_manager_find(moon_manager *manager, const char *name, moon_error **err);
 /* Names of the members that the selector (NULL: all) matches, in the order of addition; texts and array are the

@@ -22,10 +22,15 @@ void member_rejoins(struct member *member) {
 
 /* --- who may be chosen (lock held) --- */
 
+/* The place among those tried; tried_count: it is not. */
+static size_t place_among_tried(const struct member *member, const moon_selection *selection) {
+  size_t i = 0;
+  while (i < selection->tried_count && selection->tried[i] != member->id) i++;
+  return i;
+}
+
 static bool is_tried(const struct member *member, const moon_selection *selection) {
-  for (size_t i = 0; i < selection->tried_count; i++)
-    if (selection->tried[i] == member->id) return true;
-  return false;
+  return place_among_tried(member, selection) < selection->tried_count;
 }
 
 static bool is_among(const struct member *member, const moon_selection *selection) {
@@ -132,16 +137,26 @@ static moon_cluster *enter(struct member *member, uint64_t *id) {
 struct absence {
   moon_cluster *cluster; /* retained */
   bool disabled, tried;
+  const char *tried_error; /* what it failed with, where that is known */
 };
+
+static struct absence absence_of(const struct member *member, const moon_selection *selection) {
+  size_t place = place_among_tried(member, selection);
+  bool tried = place < selection->tried_count;
+  return (struct absence){
+      .cluster = moon_cluster_retain(member->cluster),
+      .disabled = !member->enabled,
+      .tried = tried,
+      .tried_error = tried && selection->tried_errors ? selection->tried_errors[place] : NULL,
+  };
+}
 
 static size_t note_absences(const moon_manager *manager, const moon_selection *selection, struct absence **out) {
   struct absence *absences = moon_alloc((manager->count + 1) * sizeof *absences);
   size_t count = 0;
   for (size_t i = 0; i < manager->count; i++) {
     const struct member *member = manager->members[i];
-    if (!is_among(member, selection)) continue;
-    absences[count++] =
-        (struct absence){moon_cluster_retain(member->cluster), !member->enabled, is_tried(member, selection)};
+    if (is_among(member, selection)) absences[count++] = absence_of(member, selection);
   }
   *out = absences;
   return count;
@@ -162,20 +177,18 @@ static moon_error *absence_error(const struct absence *absence) {
   return err;
 }
 
-static moon_error *nobody_error(const struct absence *absences, size_t count, const moon_selection *selection) {
+static moon_error *nobody_error(const struct absence *absences, size_t count) {
   moon_buffer text = {0};
-  const char *separator = "";
-  for (size_t i = 0; i < count; i++, separator = "; ") {
-    if (absences[i].disabled || absences[i].tried) {
-      moon_buffer_addf(&text, "%s\"%s\": %s", separator, moon_cluster_name(absences[i].cluster),
-                       absences[i].disabled ? "disabled" : "failed for this request already");
-    } else {
-      moon_error *cause = absence_error(&absences[i]);
-      moon_buffer_addf(&text, "%s\"%s\": %s", separator, moon_cluster_name(absences[i].cluster), cause->message);
-      moon_error_free(cause);
-    }
+  for (size_t i = 0; i < count; i++) {
+    const struct absence *absence = &absences[i];
+    moon_error *down = absence->disabled || absence->tried ? NULL : absence_error(absence);
+    const char *cause = down                   ? down->message
+                        : absence->tried_error ? absence->tried_error
+                        : absence->tried       ? "failed for this request already"
+                                               : "disabled";
+    moon_buffer_addf(&text, "%s\"%s\": %s", i ? "; " : "", moon_cluster_name(absence->cluster), cause);
+    moon_error_free(down);
   }
-  if (selection->tried_count && selection->tried_errors) moon_buffer_addf(&text, " (%s)", selection->tried_errors);
   moon_error *err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "no healthy cluster: %s", text.data);
   moon_buffer_free(&text);
   return err;
@@ -194,7 +207,7 @@ moon_error *moon_manager_select(moon_manager *manager, const moon_selection *sel
   if (wanted && is_usable(wanted) && !is_tried(wanted, selection) && is_among(wanted, selection)) {
     found = wanted;
   } else if (wanted) {
-    preferred = (struct absence){moon_cluster_retain(wanted->cluster), !wanted->enabled, is_tried(wanted, selection)};
+    preferred = absence_of(wanted, selection);
   }
   if (!found && !alone && (!name || wanted)) found = choose(manager, selection);
   if (found)
@@ -219,7 +232,7 @@ moon_error *moon_manager_select(moon_manager *manager, const moon_selection *sel
   } else if (absent == 1) {
     err = absence_error(&absences[0]);
   } else if (absent) {
-    err = nobody_error(absences, absent, selection);
+    err = nobody_error(absences, absent);
   } else {
     err = moon_error_new(MOON_NO_HEALTHY_CLUSTER,
                          any ? "no healthy cluster: none is selected" : "no healthy cluster: none was added");

@@ -20,6 +20,10 @@ bool moon_request_is_read(const moon_request *request) {
   return !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD") || !strcmp(request->method, "OPTIONS");
 }
 
+bool moon_request_is_idempotent(const moon_request *request) {
+  return moon_request_is_read(request) || !strcmp(request->method, "PUT") || !strcmp(request->method, "DELETE");
+}
+
 void moon_response_clear(moon_response *response) {
   free(response->content_type);
   moon_buffer_free(&response->headers);

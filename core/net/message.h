@@ -37,6 +37,8 @@ void moon_request_free(moon_request *request); /* the request and all it points 
 
 /* True for methods that can be sent twice without harm: GET, HEAD, OPTIONS. */
 bool moon_request_is_read(const moon_request *request);
+/* True for those whose repetition leaves the server as the first did: reads, PUT, DELETE. */
+bool moon_request_is_idempotent(const moon_request *request);
 
 typedef struct moon_response {
   int status; /* HTTP status; 0: no answer came */

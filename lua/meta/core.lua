@@ -18,6 +18,7 @@ local core = {}
 ---@field endpoint string?
 ---@field attempts integer?
 ---@field retryAfter integer? ms
+---@field outcomeUnknown boolean? true: a write was sent and no answer came; the server may have carried it out
 ---@field details table? the Status object's details, decoded
 ---@field continue string? of kind "gone": where a list may go on, though not in the state that it began with
 core.errorMeta = {}

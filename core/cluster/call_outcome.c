@@ -1,0 +1,138 @@
+/* call_outcome.c: what the end of an attempt means: for what is believed of the server, for the person who reads the
+ * error, and for whether, when and where to try again. Decisions only; runs on the call's reactor. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "cluster/call_state.h"
+#include "cluster/status.h"
+
+enum {
+  DEFAULT_RETRIES = 3,
+  DEFAULT_RETRIES_AFTER = 9, /* when the server says how long to wait */
+  FREE_MOVES = 10,           /* refused by a connection before anything was sent: on to the next, at once */
+  FIRST_BACKOFF_MS = 100,
+  MAX_BACKOFF_MS = 10000,
+};
+
+/* --- for the caller --- */
+
+/* "Unauthorized" alone helps nobody: says what was sent on whose behalf. */
+static void explain_refusal(moon_error *err, const moon_dialer *dialer) {
+  if (err->http_status != 401 && err->http_status != 403) return;
+  const moon_target *target = moon_dialer_target(dialer);
+  char *message = NULL;
+  if (target->credentials_withheld) {
+    message = moon_sprintf("%s; the user's credentials were not sent, because the server is plain http", err->message);
+  } else if (err->http_status == 401 && !target->user) {
+    message =
+        moon_sprintf("%s; context \"%s\" names no user, so no credentials were sent", err->message, target->context);
+  } else if (err->http_status == 401 && !moon_dialer_has_credentials(dialer)) {
+    message = moon_sprintf("%s; user \"%s\" has no credentials in the kubeconfig", err->message, target->user);
+  } else if (err->http_status == 401) {
+    message =
+        moon_sprintf("%s; the server does not accept the credentials of user \"%s\" (expired, or of another cluster?)",
+                     err->message, target->user);
+  }
+  if (!message) return;
+  free(err->message);
+  err->message = message;
+}
+
+moon_error *call_status_error(const moon_call *call) {
+  const moon_dialer *dialer = moon_endpoint_dialer(call->endpoint);
+  moon_error *err = moon_status_error(call->request, &call->response, moon_dialer_endpoint(dialer));
+  if (!err) return NULL;
+  moon_error_set(&err->endpoint, moon_dialer_endpoint(dialer));
+  explain_refusal(err, dialer);
+  return err;
+}
+
+/* --- for the server's health --- */
+
+/* Whether a path is served by the API server itself. What an aggregated API (under /apis/) answers may be the fault of
+ * the server behind it. */
+static bool is_core_api(const char *path) {
+  static const char *const prefixes[] = {"/api/", "/livez", "/readyz", "/version"};
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+    if (!strncmp(path, prefixes[i], strlen(prefixes[i]))) return true;
+  }
+  return false;
+}
+
+void call_note_outcome(moon_call *call, const moon_error *err) {
+  const moon_exchange *exchange = &call->exchange;
+  int status = call->response.status;
+  bool turned_away = exchange->refused && !exchange->sent;
+  bool lost = err && !turned_away && !call->abandoned &&
+              (err->kind == MOON_CONNECT || err->kind == MOON_TLS || (err->kind == MOON_TIMEOUT && exchange->silent));
+  bool unavailable = !err && status >= 502 && status <= 504;
+  moon_error *failure = NULL;
+  int64_t first_byte_us = -1;
+  if (lost)
+    failure = moon_error_copy(err);
+  else if (unavailable && is_core_api(call->request->path))
+    failure =
+        moon_status_error(call->request, &call->response, moon_dialer_endpoint(moon_endpoint_dialer(call->endpoint)));
+  else if (!err && !unavailable)
+    first_byte_us = call->request->streaming ? 0 : exchange->first_byte_us;
+  moon_endpoint_request_ended(call->endpoint, failure, first_byte_us);
+  moon_cluster_note(call->route.cluster, failure, first_byte_us);
+  moon_error_free(failure);
+}
+
+/* --- for trying again --- */
+
+/* The connection takes no more requests, and this one was not sent: that is no failure of the server. */
+static bool was_turned_away(const moon_call *call) {
+  return call->exchange.refused && !call->exchange.sent && call->free_moves < FREE_MOVES;
+}
+
+bool call_may_move(const moon_call *call) {
+  const moon_request *request = call->request;
+  if (!call->route.may_move || call->headed) return false;
+  if (call->delivered && (request->streaming || !call->handler.restart)) return false;
+  if (request->retries == 0 && call->attempts_before + call->attempts > 0) return false;
+  return !call->outcome_unknown || moon_request_is_idempotent(request);
+}
+
+bool call_wants_to_move(const moon_call *call, call_failure failure, const moon_error *err) {
+  if (!call_may_move(call)) return false;
+  if (failure == CALL_DOWN) return true;
+  if (failure == CALL_NO_CONNECTION) return err->kind != MOON_ACQUIRE_TIMEOUT && err->kind != MOON_CLOSED;
+  if (err->http_status == 503) return true; /* the server has not done it; of 502 and 504 nobody knows */
+  if (err->http_status) {
+    return (err->http_status == 502 || err->http_status == 504) && moon_request_is_idempotent(call->request);
+  }
+  if (err->kind != MOON_CONNECT || was_turned_away(call)) return false;
+  bool only_elsewhere = call->exchange.sent && !moon_request_is_read(call->request);
+  return call->attempts > 1 || only_elsewhere;
+}
+
+static int64_t backoff_ms(const moon_call *call) {
+  int64_t wait_ms = FIRST_BACKOFF_MS;
+  for (int i = 1; i < call->attempts && wait_ms < MAX_BACKOFF_MS; i++) wait_ms *= 2;
+  return moon_random_jitter(wait_ms < MAX_BACKOFF_MS ? wait_ms : MAX_BACKOFF_MS, 50);
+}
+
+int64_t call_retry_in_ms(moon_call *call, call_failure failure, const moon_error *err) {
+  const moon_request *request = call->request;
+  if (failure != CALL_FAILED) return -1;
+  bool server_asks = err->http_status == 429 || (err->http_status == 503 && err->retry_after_ms >= 0);
+  bool lost = err->kind == MOON_CONNECT && !err->http_status;
+  bool harmless = !call->exchange.sent || moon_request_is_read(request);
+  if (call->leased && lost) return -1;
+  if (call->delivered && (request->streaming || !call->handler.restart)) return -1;
+  if (lost && was_turned_away(call)) {
+    call->free_moves++;
+    call->attempts--; /* it never began */
+    return 0;
+  }
+  int retries = request->retries;
+  if (retries < 0) retries = server_asks && err->retry_after_ms >= 0 ? DEFAULT_RETRIES_AFTER : DEFAULT_RETRIES;
+  if (call->attempts > retries) return -1;
+  if (server_asks) return err->retry_after_ms >= 0 ? err->retry_after_ms : backoff_ms(call);
+  return lost && harmless ? backoff_ms(call) : -1;
+}
