@@ -130,9 +130,9 @@ static void destroy(moon_probe *probe) {
 
 static void end_now(moon_task *task) {
   moon_probe *probe = MOON_ENTRY(task, moon_probe, end_task);
-  moon_transport_close(probe->transport);
   if (!probe->cancelled) {
     moon_error *err = probe->err;
+    moon_transport_close(probe->transport);
     probe->err = NULL;
     probe->done(probe->ctx, probe->verdict, err);
   }
@@ -157,7 +157,6 @@ moon_probe *moon_probe_start(moon_reactor *reactor, moon_dialer *dialer, int64_t
 
 void moon_probe_cancel(moon_probe *probe) {
   probe->cancelled = true;
-  if (probe->ended) return; /* its task closes and frees */
   moon_transport_close(probe->transport);
-  destroy(probe);
+  if (!probe->ended) destroy(probe); /* else its task does */
 }
