@@ -20,8 +20,8 @@ typedef struct moon_probe moon_probe;
  * after the connection was closed; err (the callee's) is set where the verdict is FAILED. */
 moon_probe *moon_probe_start(moon_reactor *reactor, moon_dialer *dialer, int64_t timeout_ms,
                              void (*done)(void *ctx, moon_verdict verdict, moon_error *err), void *ctx);
-/* Ends it without `done`; when this returns, its connection is closed. From a task or a timer, not from what a transport
- * calls. */
+/* Ends it without `done`; when this returns, its connection is closed. From a task or a timer, not from what a
+ * transport calls. */
 void moon_probe_cancel(moon_probe *probe);
 
 #endif

@@ -91,6 +91,61 @@ static void says_that_a_server_speaks_no_http(void **state) {
   tls_server_stop(server);
 }
 
+/* --- established by a request of the caller's own --- */
+
+static attempt *dial_with(line *l, moon_dialer *dialer, const char *path) {
+  attempt *first = attempt_new(l, "GET", path);
+  first->timeout_ms = PATIENCE_MS;
+  line_dial_with(l, reactor, dialer, first);
+  attempt_wait(first);
+  return first;
+}
+
+static void can_be_established_by_another_request_whose_answer_is_kept(void **state) {
+  tls_server *server = start_server();
+  moon_dialer *dialer = https_dialer(server);
+  line l;
+  attempt *first = dial_with(&l, dialer, "/status?code=503");
+  expect_ok(first, 503);
+  assert_string_equal(first->response.body.data, "{}");
+  assert_int_equal(count_of(&l.established), 1);
+  fetch_ok(&l, "/echo");
+  assert_int_equal(tls_server_connections(server), 1);
+  assert_int_equal(tls_server_count(server, "/livez"), 0);
+  attempt_free(first);
+  line_close(&l);
+  assert_int_equal(l.established, 1);
+  assert_int_equal(l.drains + l.losses + l.failures, 0);
+  moon_dialer_release(dialer);
+  tls_server_stop(server);
+}
+
+static void takes_the_answer_to_it_even_when_the_server_closes_after_it(void **state) {
+  tls_server *server = start_server();
+  moon_dialer *dialer = https_dialer(server);
+  line l;
+  attempt *first = dial_with(&l, dialer, "/last");
+  expect_ok(first, 200);
+  attempt_free(first);
+  line_close(&l);
+  assert_int_equal(l.established + l.failures, 0);
+  moon_dialer_release(dialer);
+  tls_server_stop(server);
+}
+
+static void tells_it_and_nobody_else_that_there_is_no_connection(void **state) {
+  tls_server *server = start_plain_server();
+  moon_dialer *dialer = dialer_of(target_of(server, "http", "127.0.0.1"));
+  tls_server_stop(server);
+  line l;
+  attempt *first = dial_with(&l, dialer, "/echo");
+  expect_error(first, MOON_CONNECT, "connection refused");
+  attempt_free(first);
+  line_close(&l);
+  assert_int_equal(l.established + l.failures + l.losses, 0);
+  moon_dialer_release(dialer);
+}
+
 /* --- one socket, no second sending --- */
 
 static void refuses_a_second_request_at_once_instead_of_a_second_socket(void **state) {
@@ -353,6 +408,9 @@ int main(void) {
       cmocka_unit_test(says_that_a_port_is_refused),
       cmocka_unit_test(says_that_a_name_is_unknown),
       cmocka_unit_test(says_that_a_server_speaks_no_http),
+      cmocka_unit_test(can_be_established_by_another_request_whose_answer_is_kept),
+      cmocka_unit_test(takes_the_answer_to_it_even_when_the_server_closes_after_it),
+      cmocka_unit_test(tells_it_and_nobody_else_that_there_is_no_connection),
       cmocka_unit_test(refuses_a_second_request_at_once_instead_of_a_second_socket),
       cmocka_unit_test(sends_a_post_once_when_the_server_closes),
       cmocka_unit_test(sends_a_post_once_when_the_server_resets),

@@ -202,6 +202,26 @@ void line_dial(line *l, moon_reactor *reactor, moon_dialer *dialer, int64_t time
   on_reactor(reactor, dial_now, &(dial_order){l, dialer, timeout_ms});
 }
 
+static void prepare_exchange(attempt *a);
+
+typedef struct first_order {
+  attempt *first;
+  moon_dialer *dialer;
+} first_order;
+
+static void dial_with_now(void *arg) {
+  first_order *order = arg;
+  line *l = order->first->line;
+  l->transport = moon_transport_new(l->reactor, order->dialer, &events, l);
+  prepare_exchange(order->first);
+  moon_transport_connect_with(l->transport, &order->first->exchange);
+}
+
+void line_dial_with(line *l, moon_reactor *reactor, moon_dialer *dialer, attempt *first) {
+  *l = (line){.reactor = moon_reactor_retain(reactor)};
+  on_reactor(reactor, dial_with_now, &(first_order){first, dialer});
+}
+
 static bool settled(line *l) {
   for (int64_t until_ms = now_ms() + PATIENCE_MS; now_ms() < until_ms; sleep_ms(2)) {
     if (count_of(&l->established) || count_of(&l->failures)) return true;
@@ -285,14 +305,18 @@ static void abort_now(void *arg) {
   moon_transport_abort(&((attempt *)arg)->exchange, moon_error_new(MOON_CANCELLED, "cancelled by the spec"));
 }
 
-static void start_now(void *arg) {
-  attempt *a = arg;
+static void prepare_exchange(attempt *a) {
   a->exchange = (moon_exchange){
       .handler = a->stream ? &streams : &gathers,
       .request = &a->request,
       .response = &a->response,
       .deadline_ms = a->timeout_ms ? moon_clock_now_ms() + a->timeout_ms : 0,
   };
+}
+
+static void start_now(void *arg) {
+  attempt *a = arg;
+  prepare_exchange(a);
   moon_transport_run(a->line->transport, &a->exchange);
   if (a->start_paused) moon_transport_pause(&a->exchange, true);
   if (a->start_aborted) abort_now(a);

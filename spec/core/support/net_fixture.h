@@ -63,6 +63,8 @@ typedef struct attempt {
 } attempt;
 
 attempt *attempt_new(line *line, const char *method, const char *path); /* texts are not copied */
+/* As line_dial, with the attempt as the request that establishes the connection. Its timeout_ms must be set. */
+void line_dial_with(line *line, moon_reactor *reactor, moon_dialer *dialer, attempt *first);
 void attempt_start(attempt *attempt);
 void attempt_start_all(attempt *const *attempts, size_t count); /* in one turn of the loop */
 void attempt_wait(attempt *attempt);
