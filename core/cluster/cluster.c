@@ -18,8 +18,9 @@ struct moon_cluster {
   moon_target *target;
   moon_endpoints *endpoints;
   moon_pool *pool;
-  pthread_mutex_t lock; /* guards the latency */
-  moon_latency latency;
+  pthread_mutex_t lock; /* for those that change the latency; read without it, by every selection */
+  _Atomic double latency_us;
+  _Atomic int64_t latency_at_ms;
   atomic_uint failures;
 };
 
@@ -120,6 +121,13 @@ moon_error *moon_cluster_down(const moon_cluster *cluster) {
   return err;
 }
 
+static moon_latency latency_of(const moon_cluster *cluster) {
+  return (moon_latency){
+      .us = atomic_load_explicit(&cluster->latency_us, memory_order_relaxed),
+      .at_ms = atomic_load_explicit(&cluster->latency_at_ms, memory_order_relaxed),
+  };
+}
+
 void moon_cluster_note(moon_cluster *cluster, const moon_error *err, int64_t first_byte_us) {
   if (err)
     atomic_fetch_add_explicit(&cluster->failures, 1, memory_order_relaxed);
@@ -128,25 +136,20 @@ void moon_cluster_note(moon_cluster *cluster, const moon_error *err, int64_t fir
   if (err || first_byte_us <= 0) return;
   int64_t now_ms = moon_clock_now_ms();
   pthread_mutex_lock(&cluster->lock);
-  moon_latency_add(&cluster->latency, first_byte_us, now_ms);
+  moon_latency latency = latency_of(cluster);
+  moon_latency_add(&latency, first_byte_us, now_ms);
+  atomic_store_explicit(&cluster->latency_us, latency.us, memory_order_relaxed);
+  atomic_store_explicit(&cluster->latency_at_ms, latency.at_ms, memory_order_relaxed);
   pthread_mutex_unlock(&cluster->lock);
 }
 
-static moon_latency latency_of(const moon_cluster *cluster) {
-  moon_cluster *locked = (moon_cluster *)cluster;
-  pthread_mutex_lock(&locked->lock);
-  moon_latency latency = cluster->latency;
-  pthread_mutex_unlock(&locked->lock);
-  return latency;
-}
-
 double moon_cluster_latency_us(const moon_cluster *cluster) {
-  return latency_of(cluster).us;
+  return atomic_load_explicit(&cluster->latency_us, memory_order_relaxed);
 }
 
 double moon_cluster_expected_us(const moon_cluster *cluster) {
   moon_latency latency = latency_of(cluster);
-  return moon_latency_expected_us(&latency, moon_clock_now_ms());
+  return latency.us > 0 ? moon_latency_expected_us(&latency, moon_clock_now_ms()) : 0;
 }
 
 unsigned moon_cluster_failures(const moon_cluster *cluster) {

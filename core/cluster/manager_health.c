@@ -143,6 +143,7 @@ void member_changed(void *ctx) {
   if (!member->gone) take_in(member, state, cause, &consequences);
   pthread_mutex_unlock(&manager->lock);
 
+  moon_network_rebalance(moon_cluster_pool(member->cluster));
   if (consequences.wake) moon_event_queue_wake(manager->events);
   if (consequences.left) {
     moon_pool_fail_waiters(moon_cluster_pool(member->cluster), cause);

@@ -65,7 +65,7 @@ static void describe(struct member *member, moon_candidate *out) {
       .priority = member->priority,
       .active = moon_cluster_active(cluster),
       .capacity = member->capacity,
-      .latency_us = moon_cluster_latency_us(cluster),
+      .latency_us = moon_cluster_expected_us(cluster),
       .failures = moon_cluster_failures(cluster),
       .slot = &member->slot,
   };

@@ -4,6 +4,11 @@
  * tells comes on the reactor's thread and goes straight to the pool. A wire stands between one connection's record and
  * its transport; it is made by connect, freed by close, and touched on the reactor's thread only.
  *
+ * Where there are several endpoints a wire may meet several of them before it is established: a transport for each.
+ * Once it is, it stays. Whatever may have changed who should have how many connections (one established, one closed,
+ * news of an endpoint, the end of a back-off) ends in look_over, which moves one that is beyond its endpoint's part and
+ * comes back later for the next.
+ *
  * The pool's memory is freed by end_now, on the reactor's thread, after the timer was stopped: the timer never finds it
  * gone. */
 #include "cluster/network.h"
@@ -15,6 +20,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+enum {
+  MOVE_EVERY_MS = 250,
+  LEAST_CONNECT_MS = 100, /* for the last of many endpoints, when those before took longer than they should */
+};
+
 struct moon_network {
   moon_reactor *reactor;
   moon_endpoints *endpoints;
@@ -23,6 +33,11 @@ struct moon_network {
   moon_timer timer;    /* the pool's next duty; reactor thread */
   moon_task wake_task; /* sets the timer */
   moon_task end_task;
+  moon_list wires;       /* reactor thread */
+  moon_timer look_timer; /* likewise */
+  moon_task look_task;
+  int64_t moved_ms; /* when a connection was moved last */
+  atomic_bool look_posted;
 
   pthread_mutex_t lock; /* guards what follows */
   moon_pool *pool;      /* set once, when moon_pool_new has returned */
@@ -34,38 +49,76 @@ typedef struct wire {
   atomic_int refs; /* until it is closed, and one for each check on its way to the reactor */
   moon_network *network;
   moon_conn *conn;
+  moon_list node; /* on the network's wires */
   moon_endpoint *endpoint;
   moon_transport *transport;
-  int64_t connect_timeout_ms, check_timeout_ms;
-  moon_task connect_task, check_task, close_task;
+  moon_endpoint **tried; /* could not be connected to, */
+  moon_error **errors;   /* and why */
+  size_t tried_count;
+  int64_t connect_timeout_ms, connect_until_ms, check_timeout_ms;
+  moon_task connect_task, next_task, check_task, close_task;
   moon_exchange check;
   moon_response check_response;
   bool asks_version; /* /livez is not there: an old server, or a proxy that hides it */
   bool checking;
   bool lost; /* while checking: told when the check is done */
+  bool established;
+  bool leaving; /* takes no new users; its endpoint counts it no more */
   bool closing;
 } wire;
 
+static void look_over(moon_network *network);
+
 /* --- what the transport tells --- */
+
+static void forget_tries(wire *w) {
+  for (size_t i = 0; i < w->tried_count; i++) {
+    moon_endpoint_release(w->tried[i]);
+    moon_error_free(w->errors[i]);
+  }
+  free(w->tried);
+  free(w->errors);
+  w->tried = NULL;
+  w->errors = NULL;
+  w->tried_count = 0;
+}
 
 static void on_established(void *owner, int max_streams) {
   wire *w = owner;
+  w->established = true;
+  forget_tries(w);
   moon_endpoint_connected(w->endpoint);
   moon_conn_connected(w->conn, max_streams);
+  look_over(w->network);
 }
 
+/* On to the next endpoint; from a task, because the transport cannot be closed here. */
 static void on_failed(void *owner, moon_error *err) {
   wire *w = owner;
   moon_endpoint_connect_failed(w->endpoint, err);
-  moon_conn_connect_failed(w->conn, err);
+  moon_endpoint_closed(w->endpoint, w->network->kind);
+  w->tried = moon_realloc(w->tried, (w->tried_count + 1) * sizeof(moon_endpoint *));
+  w->errors = moon_realloc(w->errors, (w->tried_count + 1) * sizeof(moon_error *));
+  w->tried[w->tried_count] = w->endpoint;
+  w->errors[w->tried_count++] = err;
+  w->endpoint = NULL;
+  atomic_fetch_add(&w->refs, 1);
+  moon_reactor_post(w->network->reactor, &w->next_task);
 }
 
 static void on_limited(void *owner, int max_streams) {
   moon_conn_limit(((wire *)owner)->conn, max_streams);
 }
 
+static void count_no_more(wire *w) {
+  if (!w->leaving) moon_endpoint_closed(w->endpoint, w->network->kind);
+  w->leaving = true;
+}
+
 static void on_drain(void *owner) {
-  moon_conn_drain(((wire *)owner)->conn);
+  wire *w = owner;
+  count_no_more(w);
+  moon_conn_drain(w->conn);
 }
 
 /* A check without an answer ends an HTTP/1.1 connection: that it was the check is told first. */
@@ -125,17 +178,46 @@ static void run_check(wire *w) {
 
 /* --- the pool's requests, as tasks --- */
 
-static void connect_now(moon_task *task) {
-  wire *w = MOON_ENTRY(task, wire, connect_task);
-  w->endpoint = moon_endpoints_pick(w->network->endpoints, w->network->kind, NULL, 0);
-  w->transport = moon_transport_new(w->network->reactor, moon_endpoint_dialer(w->endpoint), &transport_events, w);
-  moon_transport_connect(w->transport, w->connect_timeout_ms);
-}
-
 static void release_wire(wire *w) {
   if (atomic_fetch_sub(&w->refs, 1) != 1) return;
+  forget_tries(w);
   moon_endpoint_release(w->endpoint);
   free(w);
+}
+
+/* Begins to connect to the next endpoint; false when all were tried. */
+static bool dial(wire *w) {
+  moon_network *network = w->network;
+  w->endpoint = moon_endpoints_pick(network->endpoints, network->kind, w->tried, w->tried_count);
+  if (!w->endpoint) return false;
+  size_t count = moon_endpoints_count(network->endpoints);
+  int64_t shares = count > w->tried_count ? (int64_t)(count - w->tried_count) : 1;
+  int64_t timeout_ms = (w->connect_until_ms - moon_clock_now_ms()) / shares;
+  w->transport = moon_transport_new(network->reactor, moon_endpoint_dialer(w->endpoint), &transport_events, w);
+  moon_transport_connect(w->transport, timeout_ms > LEAST_CONNECT_MS ? timeout_ms : LEAST_CONNECT_MS);
+  return true;
+}
+
+static void connect_now(moon_task *task) {
+  wire *w = MOON_ENTRY(task, wire, connect_task);
+  moon_list_push_back(&w->network->wires, &w->node);
+  w->connect_until_ms = moon_clock_now_ms() + w->connect_timeout_ms;
+  dial(w);
+}
+
+static void connect_next(moon_task *task) {
+  wire *w = MOON_ENTRY(task, wire, next_task);
+  if (!w->closing) {
+    moon_transport_close(w->transport);
+    w->transport = NULL;
+    look_over(w->network); /* a back-off has begun */
+    if (!dial(w)) {
+      moon_error *err = moon_endpoints_all_failed(w->tried, w->errors, w->tried_count);
+      for (size_t i = 0; i < w->tried_count; i++) w->errors[i] = NULL;
+      moon_conn_connect_failed(w->conn, err);
+    }
+  }
+  release_wire(w);
 }
 
 static void check_now(moon_task *task) {
@@ -149,8 +231,10 @@ static void close_now(moon_task *task) {
   moon_conn *conn = w->conn;
   w->closing = true;
   moon_conn_set_link(conn, NULL);
-  moon_transport_close(w->transport);
-  moon_endpoint_closed(w->endpoint, w->network->kind);
+  moon_list_remove(&w->node);
+  if (w->transport) moon_transport_close(w->transport);
+  if (w->endpoint) count_no_more(w);
+  look_over(w->network);
   release_wire(w);
   moon_conn_closed(conn);
 }
@@ -162,6 +246,7 @@ static void net_connect(void *ctx, moon_conn *conn, int64_t timeout_ms) {
   w->conn = conn;
   w->connect_timeout_ms = timeout_ms;
   w->connect_task.run = connect_now;
+  w->next_task.run = connect_next;
   w->check_task.run = check_now;
   w->close_task.run = close_now;
   w->check_response.retry_after_ms = -1;
@@ -179,6 +264,78 @@ static void net_check(void *ctx, moon_conn *conn, int64_t timeout_ms) {
 static void net_close(void *ctx, moon_conn *conn) {
   wire *w = moon_conn_link(conn);
   moon_reactor_post(w->network->reactor, &w->close_task);
+}
+
+/* --- moving connections between endpoints --- */
+
+static bool has_one_server(const moon_network *network) {
+  return moon_endpoints_count(network->endpoints) == 1 && !moon_endpoints_resolves(network->endpoints);
+}
+
+static bool is_surplus(const wire *w) {
+  return w->established && !w->leaving && moon_endpoint_surplus(w->endpoint, w->network->kind) > 0;
+}
+
+/* No new users for connections to a server that is down, while there is another one. */
+static void leave_the_dead(moon_network *network) {
+  for (moon_list *node = network->wires.next; node != &network->wires; node = node->next) {
+    wire *w = MOON_ENTRY(node, wire, node);
+    if (!is_surplus(w) || moon_health_usable(moon_endpoint_state(w->endpoint))) continue;
+    count_no_more(w);
+    moon_conn_drain(w->conn);
+  }
+}
+
+static bool move_one(moon_network *network, bool idle_only) {
+  for (moon_list *node = network->wires.next; node != &network->wires; node = node->next) {
+    wire *w = MOON_ENTRY(node, wire, node);
+    if (!is_surplus(w) || !moon_conn_replace(w->conn, idle_only)) continue;
+    count_no_more(w);
+    return true;
+  }
+  return false;
+}
+
+static void look_over(moon_network *network) {
+  if (has_one_server(network)) return;
+  pthread_mutex_lock(&network->lock);
+  moon_pool *pool = network->pool;
+  pthread_mutex_unlock(&network->lock);
+  if (!pool) return; /* it is being made: set_pool looks again */
+  moon_pool_rotate(pool, moon_endpoints_count(network->endpoints) > 1);
+  leave_the_dead(network);
+  if (moon_timer_active(&network->look_timer) && network->moved_ms + MOVE_EVERY_MS > moon_clock_now_ms()) return;
+  int64_t next_ms = -1;
+  if (move_one(network, true) || move_one(network, false)) {
+    network->moved_ms = moon_clock_now_ms();
+    next_ms = network->moved_ms + MOVE_EVERY_MS;
+  } else {
+    next_ms = moon_endpoints_retry_at_ms(network->endpoints);
+  }
+  if (next_ms >= 0)
+    moon_reactor_set_timer(network->reactor, &network->look_timer, next_ms);
+  else
+    moon_reactor_stop_timer(network->reactor, &network->look_timer);
+}
+
+static void look_due(moon_timer *timer) {
+  look_over(MOON_ENTRY(timer, moon_network, look_timer));
+}
+
+static void look_now(moon_task *task) {
+  moon_network *network = MOON_ENTRY(task, moon_network, look_task);
+  atomic_store(&network->look_posted, false);
+  look_over(network);
+}
+
+static void post_look(moon_network *network) {
+  if (has_one_server(network) || atomic_exchange(&network->look_posted, true)) return;
+  moon_reactor_post(network->reactor, &network->look_task);
+}
+
+void moon_network_rebalance(moon_pool *pool) {
+  post_look(moon_network_of(pool));
+  post_look(moon_network_of(moon_pool_lane(pool)));
 }
 
 /* --- the pool's clock --- */
@@ -219,6 +376,7 @@ static void net_wake_at(void *ctx, int64_t at_ms) {
 static void end_now(moon_task *task) {
   moon_network *network = MOON_ENTRY(task, moon_network, end_task);
   moon_reactor_stop_timer(network->reactor, &network->timer);
+  moon_reactor_stop_timer(network->reactor, &network->look_timer);
   moon_reactor *reactor = network->reactor;
   moon_pool_disposed(network->pool);
   moon_endpoints_release(network->endpoints);
@@ -243,6 +401,9 @@ static moon_network *network_new(moon_reactor *reactor, moon_endpoints *endpoint
   network->wake_at_ms = -1;
   network->wake_task.run = set_timer;
   network->end_task.run = end_now;
+  network->look_task.run = look_now;
+  moon_list_init(&network->wires);
+  moon_timer_init(&network->look_timer, look_due);
   moon_timer_init(&network->timer, timer_due);
   pthread_mutex_init(&network->lock, NULL);
   return network;
@@ -259,6 +420,7 @@ static void set_pool(moon_network *network, moon_pool *pool) {
   network->wake_at_ms = -1;
   pthread_mutex_unlock(&network->lock);
   net_wake_at(network, wanted_ms); /* what was asked for before the pool was known */
+  post_look(network);
 }
 
 moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_endpoints *endpoints,

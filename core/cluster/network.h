@@ -13,9 +13,13 @@ struct moon_cluster;
 /* Makes a pool, and its lane, that connect to the endpoints, on one reactor. A connect that fails at one endpoint goes
  * on with the next; only when all have failed does the pool hear of it, with one error that names them all. The time
  * for one try is the pool's connect timeout, divided by the endpoints that are left. Connections that an endpoint has
- * beyond its part (another one came back) are moved, one at a time. The network side lives as long as the pool. */
+ * beyond its part (another one came back) are moved, one every 250 ms, idle ones first. Those to an endpoint that has
+ * become unhealthy, while another has not, take no new users. The network side lives as long as the pool. */
 moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_endpoints *endpoints,
                              moon_event_queue *events);
+
+/* Endpoints came, went or changed their state: looks whether connections should move. Any thread. */
+void moon_network_rebalance(moon_pool *pool);
 
 /* The network side of a pool made above, or of its lane; valid as long as the pool. */
 moon_network *moon_network_of(const moon_pool *pool);

@@ -444,6 +444,12 @@ void moon_pool_give_back(moon_pool *pool, moon_conn *conn) {
 
 /* --- the rest --- */
 
+void moon_pool_rotate(moon_pool *pool, bool rotate) {
+  pthread_mutex_lock(&pool->lock);
+  pool->rotate = rotate;
+  pthread_mutex_unlock(&pool->lock);
+}
+
 void moon_pool_make_stale(moon_pool *pool) {
   struct work work;
   pool_lock(pool, &work);

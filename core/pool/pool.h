@@ -170,6 +170,11 @@ bool moon_pool_is_drained(const moon_pool *pool); /* closed, and no connection i
 /* Waits until it is drained, at most timeout_ms; false when it was not. */
 bool moon_pool_wait_drained(moon_pool *pool, int64_t timeout_ms);
 
+/* Whether idle connections are handed out least recently used first. Not so from the start: the one used last is handed
+ * out next, and those that are not needed grow old and are dropped. Where connections lead to several servers that
+ * would leave all the work of a quiet pool to one of them. */
+void moon_pool_rotate(moon_pool *pool, bool rotate);
+
 /* Credentials changed: every connection made before is `stale`; idle ones close now, the others when they are released.
  */
 void moon_pool_make_stale(moon_pool *pool);
@@ -199,9 +204,10 @@ void moon_conn_checked(moon_conn *conn, moon_error *err);        /* NULL: alive;
 void moon_conn_limit(moon_conn *conn, int max_streams);
 /* No new users, please (GOAWAY, Connection: close): closes when those on it are done. Reason: lifetime. */
 void moon_conn_drain(moon_conn *conn);
-/* The same, and another connection is made in its place while there is room: it is wanted elsewhere (another address).
- */
-void moon_conn_replace(moon_conn *conn);
+/* The same, and another connection is made in its place as soon as there is room for it: it is wanted elsewhere
+ * (another address). A lane makes none: there they come with the streams. False: nothing was done, because it is
+ * leaving already, because it is in use and `idle_only`, or because another one drains in a full pool. */
+bool moon_conn_replace(moon_conn *conn, bool idle_only);
 /* The transport is dead: it leaves the pool before anybody learns of the error. Users still hold it until they give it
  * back; then `close` follows. Before it was established: moon_conn_connect_failed instead. */
 void moon_conn_lost(moon_conn *conn);

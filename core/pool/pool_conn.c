@@ -71,6 +71,7 @@ moon_conn *conn_new(moon_pool *pool) {
   moon_list_push_back(&pool->all, &conn->all_node);
   pool->count[CONN_CONNECTING]++;
   pool->total++;
+  if (pool->owed) pool->owed--;
   pool->open++;
   pool->refs++;
   pool_want_net(conn, NET_CONNECT);

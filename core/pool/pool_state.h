@@ -100,6 +100,8 @@ struct moon_pool {
   int total;                /* all but CLOSING */
   int warming;              /* warm-up connections being made */
   int held;                 /* reserved connections */
+  int owed;                 /* connections to be made in the place of others that were asked to leave */
+  bool rotate;              /* the idle one that was not used for longest is handed out */
   int open;                 /* records not gone: the pool is drained when it is closed and this is 0 */
   _Atomic uint64_t last_id; /* of connections; a lane counts on its owner's */
   uint64_t generation, idle_sequence;

@@ -260,14 +260,33 @@ void moon_conn_drain(moon_conn *conn) {
   pool_unlock(pool);
 }
 
-void moon_conn_replace(moon_conn *conn) {
+/* In a full pool one at a time, as with old connections: see expire. */
+static bool may_leave(const moon_conn *conn, bool idle_only) {
+  const moon_pool *pool = conn->pool;
+  switch (conn->state) {
+  case CONN_IDLE:
+  case CONN_CHECKING:
+  case CONN_UNHEALTHY:
+    return true;
+  case CONN_IN_USE:
+    return !idle_only && !(pool->total == pool->options.max_connections && pool->count[CONN_DRAINING]);
+  default:
+    return false;
+  }
+}
+
+bool moon_conn_replace(moon_conn *conn, bool idle_only) {
   moon_pool *pool = conn->pool;
   struct work work;
   pool_lock(pool, &work);
-  conn_drain(conn, MOON_REMOVED_LIFETIME);
-  if (!pool->closed && !pool->failures && pool->total < pool->options.max_connections) conn_new(pool);
-  serve_waiters(pool);
+  bool leaves = !pool->closed && may_leave(conn, idle_only);
+  if (leaves) {
+    conn_drain(conn, MOON_REMOVED_LIFETIME);
+    if (!pool->is_lane && !pool->options.single_use) pool->owed++;
+    serve_waiters(pool);
+  }
   pool_unlock(pool);
+  return leaves;
 }
 
 void moon_conn_lost(moon_conn *conn) {

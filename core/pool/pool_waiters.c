@@ -48,11 +48,12 @@ void answer_waiter(moon_pool *pool, moon_waiter *waiter, moon_conn *conn, moon_e
 
 /* --- what there is --- */
 
-/* The most recently used idle connection that is young enough. */
+/* The idle connection whose turn it is, of those that are young enough: the most recently used, or (rotate) the least.
+ */
 static moon_conn *first_idle(moon_pool *pool, int64_t coarse_ms) {
   moon_list *idle = &pool->lists[CONN_IDLE];
   while (!moon_list_empty(idle)) {
-    moon_conn *conn = MOON_ENTRY(idle->next, moon_conn, node);
+    moon_conn *conn = MOON_ENTRY(pool->rotate ? idle->prev : idle->next, moon_conn, node);
     if (coarse_ms < conn->expires_ms) return conn;
     conn_remove(conn, MOON_REMOVED_LIFETIME);
   }
@@ -82,7 +83,7 @@ static bool may_connect(const moon_pool *pool) {
 }
 
 static bool wants_connection(const moon_pool *pool) {
-  if (pool_waiting(pool) > pool->count[CONN_CONNECTING]) return true;
+  if (pool_waiting(pool) > pool->count[CONN_CONNECTING] || pool->owed) return true;
   return pool->filling && pool->total - pool->count[CONN_DRAINING] < pool->options.min_connections;
 }
 
