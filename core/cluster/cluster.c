@@ -37,6 +37,7 @@ moon_error *moon_cluster_new(const moon_cluster_spec *spec, moon_event_queue *ev
   cluster->name = moon_strdup(spec->name);
   cluster->target = moon_target_retain(spec->target);
   cluster->endpoints = endpoints;
+  if (spec->announce && moon_event_queue_append(events, spec->announce)) moon_event_queue_wake(events);
   cluster->pool = moon_network_pool(spec->name, spec->pool, endpoints, events);
   moon_network_set_cluster(cluster->pool, cluster);
   *out = cluster;

@@ -20,6 +20,7 @@ typedef struct moon_cluster_spec {
   const char *const *endpoints;  /* URLs, NULL-terminated; NULL: the target's server */
   bool resolve_endpoints;        /* every address of a name is an endpoint */
   int64_t probe_interval_ms;     /* for its endpoints' health; 0 where nobody probes */
+  const moon_event *announce; /* appended, its texts taken over, before the pool's events, unless this fails; or NULL */
 } moon_cluster_spec;
 
 /* Makes the pool and starts its warm-up; waits for nothing. Reads the target's certificates: an unusable one fails with

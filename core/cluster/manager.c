@@ -147,7 +147,7 @@ struct member *manager_member(const moon_manager *manager, const char *name) {
   return NULL;
 }
 
-static moon_error *closed_error(void) {
+moon_error *manager_closed_error(void) {
   return moon_error_new(MOON_CLOSED, "the connection manager is closed");
 }
 
@@ -156,7 +156,7 @@ static moon_error *check_free(moon_manager *manager, const char *name) {
   pthread_mutex_lock(&manager->lock);
   bool closed = manager->closed, taken = manager_member(manager, name) != NULL;
   pthread_mutex_unlock(&manager->lock);
-  if (closed) return closed_error();
+  if (closed) return manager_closed_error();
   if (taken) return moon_error_new(MOON_CONFIG, "there is a cluster \"%s\" already", name);
   return NULL;
 }
@@ -166,9 +166,7 @@ static void join(moon_manager *manager, struct member *member) {
   make_room(manager);
   member->id = ++manager->last_id;
   manager->members[manager->count++] = member;
-  bool wake = manager_tell(manager, MOON_EVENT_CLUSTER_ADDED, moon_cluster_name(member->cluster), NULL, NULL);
   pthread_mutex_unlock(&manager->lock);
-  if (wake) moon_event_queue_wake(manager->events);
   member->probing = moon_probing_start(moon_cluster_endpoints(member->cluster), member_changed, member);
 }
 
@@ -185,7 +183,10 @@ moon_error *moon_manager_add(moon_manager *manager, const moon_cluster_options *
   pthread_mutex_lock(&manager->membership);
   moon_cluster *cluster = NULL;
   err = check_free(manager, options->name);
+  moon_event added = manager_event(manager, MOON_EVENT_CLUSTER_ADDED, options->name, NULL, NULL);
+  if (manager->events_on) spec.announce = &added;
   if (!err) err = moon_cluster_new(&spec, manager->events, &cluster);
+  if (err || !spec.announce) moon_event_clear(&added);
   if (!err) {
     if (!manager->events_on) moon_pool_set_events_enabled(moon_cluster_pool(cluster), false);
     struct member *member = moon_zalloc(sizeof *member);
@@ -222,18 +223,38 @@ moon_status moon_manager_add_cluster(moon_manager *manager, const moon_cluster_o
 static struct member *unlink_member(moon_manager *manager, size_t place) {
   struct member *member = manager->members[place];
   member->gone = true;
+  manager->leaving++;
   manager->count--;
   memmove(&manager->members[place], &manager->members[place + 1], (manager->count - place) * sizeof *manager->members);
   return member;
 }
 
-/* No lock held. Its probes have ended. */
-static void dismiss(moon_manager *manager, struct member *member, int64_t grace_ms) {
+/* A cluster that was taken out, until its pool is drained. */
+struct farewell {
+  moon_manager *manager;
+  char *name;
+};
+
+static void say_farewell(void *ctx) {
+  struct farewell *farewell = ctx;
+  moon_manager *manager = farewell->manager;
   pthread_mutex_lock(&manager->lock);
-  bool wake = manager_tell(manager, MOON_EVENT_CLUSTER_REMOVED, moon_cluster_name(member->cluster), NULL, NULL);
+  bool wake = manager_tell(manager, MOON_EVENT_CLUSTER_REMOVED, farewell->name, NULL, NULL);
+  manager->leaving--;
   pthread_mutex_unlock(&manager->lock);
   if (wake) moon_event_queue_wake(manager->events);
-  moon_pool_close(moon_cluster_pool(member->cluster), grace_ms);
+  moon_manager_drop(manager);
+  free(farewell->name);
+  free(farewell);
+}
+
+/* No lock held. Its probes have ended. */
+static void dismiss(moon_manager *manager, struct member *member, int64_t grace_ms) {
+  struct farewell *farewell = moon_alloc(sizeof *farewell);
+  *farewell = (struct farewell){moon_manager_retain(manager), moon_strdup(moon_cluster_name(member->cluster))};
+  moon_pool *pool = moon_cluster_pool(member->cluster);
+  moon_pool_on_drained(pool, say_farewell, farewell);
+  moon_pool_close(pool, grace_ms);
   member_free(member);
 }
 
@@ -279,7 +300,7 @@ bool moon_manager_is_drained(moon_manager *manager) {
 
 /* --- finding --- */
 
-static size_t copy_names(moon_manager *manager, const moon_selector *selector, char ***names) {
+size_t moon_manager_names(moon_manager *manager, const moon_selector *selector, char ***names) {
   const char *single = selector ? moon_selector_single(selector) : NULL;
   pthread_mutex_lock(&manager->lock);
   char **found = moon_alloc((manager->count + 1) * sizeof *found);
@@ -295,10 +316,6 @@ static size_t copy_names(moon_manager *manager, const moon_selector *selector, c
   return count;
 }
 
-size_t moon_manager_names(moon_manager *manager, const moon_selector *selector, char ***names) {
-  return copy_names(manager, selector, names);
-}
-
 static char **all_names(moon_manager *manager, size_t *count) {
   pthread_mutex_lock(&manager->lock);
   char **names = moon_alloc((manager->count + 1) * sizeof *names);
@@ -308,20 +325,32 @@ static char **all_names(moon_manager *manager, size_t *count) {
   return names;
 }
 
-moon_error *manager_no_such(moon_manager *manager, const char *name) {
+/* Which clusters there are, and which of them may have been meant. */
+static void add_names(moon_manager *manager, const char *wanted, moon_buffer *text) {
   size_t count;
   char **names = all_names(manager, &count);
-  const char *nearest = moon_nearest(name, (const char *const *)names, count);
-  moon_buffer text = {0};
-  moon_buffer_addf(&text, "there is no cluster \"%s\"", name);
-  if (nearest) moon_buffer_addf(&text, "; did you mean \"%s\"?", nearest);
-  moon_buffer_add_text(&text, !count ? "; none was added" : nearest ? " There are: " : "; there are: ");
-  for (size_t i = 0; i < count && i < NAMES_IN_ERROR; i++) moon_buffer_addf(&text, "%s%s", i ? ", " : "", names[i]);
-  if (count > NAMES_IN_ERROR) moon_buffer_addf(&text, " and %zu more", count - NAMES_IN_ERROR);
-  moon_error *err = moon_error_new(MOON_CONFIG, "%s", text.data);
-  moon_buffer_free(&text);
+  const char *nearest = wanted ? moon_nearest(wanted, (const char *const *)names, count) : NULL;
+  if (nearest) moon_buffer_addf(text, "; did you mean \"%s\"?", nearest);
+  moon_buffer_add_text(text, !count ? "; none was added" : nearest ? " There are: " : "; there are: ");
+  for (size_t i = 0; i < count && i < NAMES_IN_ERROR; i++) moon_buffer_addf(text, "%s%s", i ? ", " : "", names[i]);
+  if (count > NAMES_IN_ERROR) moon_buffer_addf(text, " and %zu more", count - NAMES_IN_ERROR);
   for (size_t i = 0; i < count; i++) free(names[i]);
   free(names);
+}
+
+moon_error *manager_no_such(moon_manager *manager, const char *name) {
+  moon_buffer text = {0};
+  add_names(manager, name, &text);
+  moon_error *err = moon_error_new(MOON_CONFIG, "there is no cluster \"%s\"%s", name, text.data);
+  moon_buffer_free(&text);
+  return err;
+}
+
+moon_error *manager_none_selected(moon_manager *manager) {
+  moon_buffer text = {0};
+  add_names(manager, NULL, &text);
+  moon_error *err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "no healthy cluster: none is selected%s", text.data);
+  moon_buffer_free(&text);
   return err;
 }
 

@@ -13,15 +13,20 @@
 #include "cluster/manager_state.h"
 #include "cluster/network.h"
 
-bool manager_tell(moon_manager *manager, moon_event_kind kind, const char *cluster, const char *other,
-                  const char *text) {
-  if (!manager->events_on) return false;
-  moon_event event = {.kind = kind,
+moon_event manager_event(const moon_manager *manager, moon_event_kind kind, const char *cluster, const char *other,
+                         const char *text) {
+  return (moon_event){.kind = kind,
                       .source = manager->id,
                       .at_ms = moon_clock_coarse_ms(),
                       .text = moon_strdup(text),
                       .cluster = moon_strdup(cluster),
                       .other = moon_strdup(other)};
+}
+
+bool manager_tell(moon_manager *manager, moon_event_kind kind, const char *cluster, const char *other,
+                  const char *text) {
+  if (!manager->events_on) return false;
+  moon_event event = manager_event(manager, kind, cluster, other, text);
   return moon_event_queue_append(manager->events, &event);
 }
 

@@ -22,6 +22,9 @@ void member_rejoins(struct member *member) {
 
 /* --- who may be chosen (lock held) --- */
 
+/* Whether a cluster is a candidate, and if it is not, why. */
+enum standing { CANDIDATE, DISABLED, DOWN, TRIED, NOT_SELECTED };
+
 /* The place among those tried; tried_count: it is not. */
 static size_t place_among_tried(const struct member *member, const moon_selection *selection) {
   size_t i = 0;
@@ -29,17 +32,20 @@ static size_t place_among_tried(const struct member *member, const moon_selectio
   return i;
 }
 
-static bool is_tried(const struct member *member, const moon_selection *selection) {
-  return place_among_tried(member, selection) < selection->tried_count;
-}
-
 static bool is_among(const struct member *member, const moon_selection *selection) {
   return !selection->among || moon_selector_matches(selection->among, moon_cluster_name(member->cluster),
                                                     member->labels, member->label_count);
 }
 
-static bool is_usable(const struct member *member) {
-  return member->enabled && moon_health_usable(moon_endpoints_state(moon_cluster_endpoints(member->cluster)));
+static moon_health_state state_of(const struct member *member) {
+  return moon_endpoints_state(moon_cluster_endpoints(member->cluster));
+}
+
+static enum standing standing_of(const struct member *member, const moon_selection *selection) {
+  if (!is_among(member, selection)) return NOT_SELECTED;
+  if (!member->enabled) return DISABLED;
+  if (place_among_tried(member, selection) < selection->tried_count) return TRIED;
+  return moon_health_usable(state_of(member)) ? CANDIDATE : DOWN;
 }
 
 /* Whether it takes part in this selection: always, unless it has recovered only just; then in its share of them,
@@ -85,7 +91,7 @@ static size_t narrow(moon_manager *manager, size_t count, bool (*keep)(struct me
 }
 
 static bool is_known(struct member *member, int64_t now_ms) {
-  return moon_endpoints_state(moon_cluster_endpoints(member->cluster)) != MOON_HEALTH_UNKNOWN;
+  return state_of(member) != MOON_HEALTH_UNKNOWN;
 }
 
 /* Fills manager->chosen. */
@@ -93,8 +99,7 @@ static size_t find_candidates(moon_manager *manager, const moon_selection *selec
   size_t count = 0;
   for (size_t i = 0; i < manager->count; i++) {
     struct member *member = manager->members[i];
-    if (is_usable(member) && !is_tried(member, selection) && is_among(member, selection))
-      manager->chosen[count++] = member;
+    if (standing_of(member, selection) == CANDIDATE) manager->chosen[count++] = member;
   }
   if (count < 2) return count;
   count = narrow(manager, count, is_known, 0);
@@ -133,65 +138,72 @@ static moon_cluster *enter(struct member *member, uint64_t *id) {
 
 /* --- nobody --- */
 
-/* What there is to say about a cluster that is not to be had. */
+/* A cluster that is not to be had. */
 struct absence {
   moon_cluster *cluster; /* retained */
-  bool disabled, tried;
+  enum standing why;
   const char *tried_error; /* what it failed with, where that is known */
 };
 
+/* Lock held. */
 static struct absence absence_of(const struct member *member, const moon_selection *selection) {
-  size_t place = place_among_tried(member, selection);
-  bool tried = place < selection->tried_count;
-  return (struct absence){
-      .cluster = moon_cluster_retain(member->cluster),
-      .disabled = !member->enabled,
-      .tried = tried,
-      .tried_error = tried && selection->tried_errors ? selection->tried_errors[place] : NULL,
-  };
+  struct absence absence = {moon_cluster_retain(member->cluster), standing_of(member, selection), NULL};
+  if (absence.why == TRIED && selection->tried_errors)
+    absence.tried_error = selection->tried_errors[place_among_tried(member, selection)];
+  return absence;
 }
 
-static size_t note_absences(const moon_manager *manager, const moon_selection *selection, struct absence **out) {
-  struct absence *absences = moon_alloc((manager->count + 1) * sizeof *absences);
+/* Lock held. Those that the selection is about. */
+static size_t note_absences(const moon_manager *manager, const moon_selection *selection, struct absence *out) {
   size_t count = 0;
-  for (size_t i = 0; i < manager->count; i++) {
-    const struct member *member = manager->members[i];
-    if (is_among(member, selection)) absences[count++] = absence_of(member, selection);
-  }
-  *out = absences;
+  for (size_t i = 0; i < manager->count; i++)
+    if (standing_of(manager->members[i], selection) != NOT_SELECTED)
+      out[count++] = absence_of(manager->members[i], selection);
   return count;
 }
 
-/* Why it is not chosen: its own error. */
+/* Why it is not chosen, to be put behind its name; the caller's. */
+static char *absence_text(const struct absence *absence) {
+  if (absence->why == DISABLED) return moon_strdup("disabled");
+  if (absence->why == NOT_SELECTED) return moon_strdup("not among those selected");
+  if (absence->why == TRIED && absence->tried_error)
+    return moon_sprintf("failed for this request already (%s)", absence->tried_error);
+  if (absence->why == TRIED) return moon_strdup("failed for this request already");
+  moon_error *down = moon_cluster_down(absence->cluster);
+  char *text = moon_strdup(down ? down->message : "not healthy a moment ago");
+  moon_error_free(down);
+  return text;
+}
+
+/* The same as an error about that cluster: its own where it is down. */
 static moon_error *absence_error(const struct absence *absence) {
+  moon_error *err = absence->why == DOWN ? moon_cluster_down(absence->cluster) : NULL;
+  if (err) return err;
   const char *name = moon_cluster_name(absence->cluster);
-  moon_error *err = NULL;
-  if (absence->disabled)
-    err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "cluster \"%s\" is disabled", name);
-  else if (!absence->tried)
-    err = moon_cluster_down(absence->cluster);
-  if (!err)
-    err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "cluster \"%s\" %s", name,
-                         absence->tried ? "failed for this request already" : "is not healthy");
+  char *text = absence_text(absence);
+  err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "cluster \"%s\": %s", name, text);
   moon_error_set(&err->cluster, name);
+  free(text);
   return err;
 }
 
 static moon_error *nobody_error(const struct absence *absences, size_t count) {
-  moon_buffer text = {0};
+  if (count == 1) return absence_error(&absences[0]);
+  moon_buffer all = {0};
   for (size_t i = 0; i < count; i++) {
-    const struct absence *absence = &absences[i];
-    moon_error *down = absence->disabled || absence->tried ? NULL : absence_error(absence);
-    const char *cause = down                   ? down->message
-                        : absence->tried_error ? absence->tried_error
-                        : absence->tried       ? "failed for this request already"
-                                               : "disabled";
-    moon_buffer_addf(&text, "%s\"%s\": %s", i ? "; " : "", moon_cluster_name(absence->cluster), cause);
-    moon_error_free(down);
+    char *text = absence_text(&absences[i]);
+    moon_buffer_addf(&all, "%s\"%s\": %s", i ? "; " : "", moon_cluster_name(absences[i].cluster), text);
+    free(text);
   }
-  moon_error *err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "no healthy cluster: %s", text.data);
-  moon_buffer_free(&text);
+  moon_error *err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "no healthy cluster: %s", all.data);
+  moon_buffer_free(&all);
   return err;
+}
+
+static void tell_failover(moon_manager *manager, const struct absence *preferred, const moon_cluster *instead) {
+  moon_error *why = absence_error(preferred);
+  moon_manager_note_failover(manager, moon_cluster_name(preferred->cluster), moon_cluster_name(instead), why->message);
+  moon_error_free(why);
 }
 
 /* --- the functions of manager.h --- */
@@ -199,46 +211,39 @@ static moon_error *nobody_error(const struct absence *absences, size_t count) {
 moon_error *moon_manager_select(moon_manager *manager, const moon_selection *selection, moon_cluster **out,
                                 uint64_t *id) {
   const char *name = selection->preferred;
-  struct absence preferred = {0}, *absences = NULL;
-  size_t absent = 0;
+  struct absence preferred = {0}, *others = NULL;
+  size_t other_count = 0;
   pthread_mutex_lock(&manager->lock);
-  bool closed = manager->closed, any = manager->count > 0, alone = name && !manager->options.enable_failover;
+  bool closed = manager->closed, alone = name && !manager->options.enable_failover;
   struct member *wanted = name ? manager_member(manager, name) : NULL, *found = NULL;
-  if (wanted && is_usable(wanted) && !is_tried(wanted, selection) && is_among(wanted, selection)) {
-    found = wanted;
-  } else if (wanted) {
-    preferred = absence_of(wanted, selection);
-  }
-  if (!found && !alone && (!name || wanted)) found = choose(manager, selection);
-  if (found)
+  if (wanted && standing_of(wanted, selection) == CANDIDATE) found = wanted;
+  if (wanted && !found) preferred = absence_of(wanted, selection);
+  if (!name || (wanted && !found && !alone)) found = choose(manager, selection);
+  if (found) {
     *out = enter(found, id);
-  else if (!alone)
-    absent = note_absences(manager, selection, &absences);
+  } else if (!alone) {
+    others = moon_alloc((manager->count + 1) * sizeof *others);
+    other_count = note_absences(manager, selection, others);
+  }
   pthread_mutex_unlock(&manager->lock);
 
   moon_error *err = NULL;
   if (found) {
-    if (preferred.cluster && !preferred.tried) {
-      moon_error *why = absence_error(&preferred);
-      moon_manager_note_failover(manager, name, moon_cluster_name(*out), why->message);
-      moon_error_free(why);
-    }
+    /* Once: who goes on after a first try tells of that. */
+    if (preferred.cluster && !selection->tried_count) tell_failover(manager, &preferred, *out);
   } else if (closed) {
-    err = moon_error_new(MOON_CLOSED, "the connection manager is closed");
+    err = manager_closed_error();
   } else if (name && !wanted) {
     err = manager_no_such(manager, name);
   } else if (alone) {
     err = absence_error(&preferred);
-  } else if (absent == 1) {
-    err = absence_error(&absences[0]);
-  } else if (absent) {
-    err = nobody_error(absences, absent);
+  } else if (other_count) {
+    err = nobody_error(others, other_count);
   } else {
-    err = moon_error_new(MOON_NO_HEALTHY_CLUSTER,
-                         any ? "no healthy cluster: none is selected" : "no healthy cluster: none was added");
+    err = manager_none_selected(manager);
   }
-  for (size_t i = 0; i < absent; i++) moon_cluster_release(absences[i].cluster);
-  free(absences);
+  for (size_t i = 0; i < other_count; i++) moon_cluster_release(others[i].cluster);
+  free(others);
   moon_cluster_release(preferred.cluster);
   return err;
 }
@@ -260,7 +265,7 @@ moon_cluster *moon_manager_enter(moon_manager *manager, uint64_t id) {
   pthread_mutex_lock(&manager->lock);
   for (size_t i = 0; i < manager->count && !cluster; i++) {
     struct member *member = manager->members[i];
-    if (member->id == id && is_usable(member)) cluster = enter(member, NULL);
+    if (member->id == id && member->enabled && moon_health_usable(state_of(member))) cluster = enter(member, NULL);
   }
   pthread_mutex_unlock(&manager->lock);
   return cluster;

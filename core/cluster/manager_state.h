@@ -66,14 +66,19 @@ struct moon_manager {
 
 /* --- manager.c --- */
 struct member *manager_member(const moon_manager *manager, const char *name); /* lock held */
-moon_error *manager_no_such(moon_manager *manager, const char *name);         /* no lock held */
+/* Errors that say which clusters there are. No lock held. */
+moon_error *manager_no_such(moon_manager *manager, const char *name);
+moon_error *manager_none_selected(moon_manager *manager);
+moon_error *manager_closed_error(void);
 
 /* --- manager_selection.c --- */
 void member_rejoins(struct member *member); /* lock held: as if it had just come */
 
 /* --- manager_health.c --- */
 void member_changed(void *member);
-/* Lock held. Takes over nothing; true: wake the queue once the lock is given back. */
+moon_event manager_event(const moon_manager *manager, moon_event_kind kind, const char *cluster, const char *other,
+                         const char *text); /* copies the texts */
+/* Lock held. Copies the texts; true: wake the queue once the lock is given back. */
 bool manager_tell(moon_manager *manager, moon_event_kind kind, const char *cluster, const char *other,
                   const char *text);
 

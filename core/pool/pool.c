@@ -25,7 +25,7 @@ void pool_lock(moon_pool *pool, struct work *work) {
   work->freed = NULL;
   work->log = (moon_buffer){0};
   work->owner = NULL;
-  work->wake_events = false;
+  work->wake_events = work->drained = false;
   pthread_mutex_lock(&pool->lock);
   pool->work = work;
 }
@@ -122,7 +122,7 @@ static int run_freed(moon_conn *freed) {
 }
 
 static void note_drained(moon_pool *pool) {
-  pool->drained = true;
+  pool->drained = pool->work->drained = true;
   moon_timers_stop(&pool->timers, &pool->grace_timer);
   pool->work->owner = pool->owner;
   pool->owner = NULL;
@@ -140,6 +140,7 @@ static void pool_unlock_and_run(moon_pool *pool, struct work *work) {
   run_log(&work->log);
   run_answers(&work->answered);
   if (work->owner) lane_drained(work->owner);
+  if (work->drained && pool->on_drained) pool->on_drained(pool->on_drained_ctx);
 
   pthread_mutex_lock(&pool->lock);
   pool->refs -= refs;
@@ -153,7 +154,8 @@ void pool_unlock(moon_pool *pool) {
   struct work *work = pool->work;
   if (pool->closed && !pool->drained && !pool->open) note_drained(pool);
   bool nothing = moon_list_empty(&work->answered) && !work->freed && !work->wake_events && !work->log.len &&
-                 !work->owner && moon_list_empty(&pool->net_queue) && !wake_outdated(pool) && pool->refs;
+                 !work->owner && !work->drained && moon_list_empty(&pool->net_queue) && !wake_outdated(pool) &&
+                 pool->refs;
   if (nothing)
     pthread_mutex_unlock(&pool->lock);
   else
@@ -284,6 +286,13 @@ void moon_pool_release(moon_pool *pool) {
   if (!lane) return;
   moon_pool_close(lane, 0);
   moon_pool_release(lane);
+}
+
+void moon_pool_on_drained(moon_pool *pool, void (*drained)(void *ctx), void *ctx) {
+  pthread_mutex_lock(&pool->lock);
+  pool->on_drained = drained;
+  pool->on_drained_ctx = ctx;
+  pthread_mutex_unlock(&pool->lock);
 }
 
 bool moon_pool_is_closed(const moon_pool *pool) {

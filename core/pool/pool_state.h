@@ -83,6 +83,7 @@ struct work {
   moon_buffer log;    /* warnings, a line each */
   moon_pool *owner;   /* of a lane that is drained now: it is waiting for that */
   bool wake_events;
+  bool drained; /* now */
 };
 
 struct moon_pool {
@@ -141,6 +142,8 @@ struct moon_pool {
   bool closed, drained, disposing, ready;
   moon_timer grace_timer;
   pthread_cond_t drained_cond;
+  void (*on_drained)(void *ctx); /* or NULL */
+  void *on_drained_ctx;
 
   /* what is told */
   moon_event_queue *events;
