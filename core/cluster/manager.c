@@ -326,7 +326,7 @@ static char **all_names(moon_manager *manager, size_t *count) {
 }
 
 /* Which clusters there are, and which of them may have been meant. */
-static void add_names(moon_manager *manager, const char *wanted, moon_buffer *text) {
+static size_t add_names(moon_manager *manager, const char *wanted, moon_buffer *text) {
   size_t count;
   char **names = all_names(manager, &count);
   const char *nearest = wanted ? moon_nearest(wanted, (const char *const *)names, count) : NULL;
@@ -336,6 +336,7 @@ static void add_names(moon_manager *manager, const char *wanted, moon_buffer *te
   if (count > NAMES_IN_ERROR) moon_buffer_addf(text, " and %zu more", count - NAMES_IN_ERROR);
   for (size_t i = 0; i < count; i++) free(names[i]);
   free(names);
+  return count;
 }
 
 moon_error *manager_no_such(moon_manager *manager, const char *name) {
@@ -348,8 +349,9 @@ moon_error *manager_no_such(moon_manager *manager, const char *name) {
 
 moon_error *manager_none_selected(moon_manager *manager) {
   moon_buffer text = {0};
-  add_names(manager, NULL, &text);
-  moon_error *err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "no healthy cluster: none is selected%s", text.data);
+  bool some = add_names(manager, NULL, &text) > 0;
+  moon_error *err = moon_error_new(MOON_NO_HEALTHY_CLUSTER, "no healthy cluster: none %s%s",
+                                   some ? "is selected" : "was added", some ? text.data : "");
   moon_buffer_free(&text);
   return err;
 }

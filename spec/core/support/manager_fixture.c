@@ -1,10 +1,12 @@
 /* manager_fixture.c: see manager_fixture.h. */
 #include "support/manager_fixture.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -13,7 +15,7 @@
 #include "base/error.h"
 #include "support/net_fixture.h"
 
-moon_manager_options quiet_options(void) {
+moon_manager_options quiet_manager_options(void) {
   moon_manager_options options = moon_manager_default_options;
   options.cluster_health_check_interval_ms = 0;
   options.default_pool.enable_warmup = false;
@@ -28,7 +30,7 @@ moon_manager *manager_with(const moon_manager_options *options, moon_event_queue
 }
 
 moon_manager *manager_of(const char *names) {
-  moon_manager_options options = quiet_options();
+  moon_manager_options options = quiet_manager_options();
   moon_manager *manager = manager_with(&options, NULL);
   char *copy = moon_strdup(names), *rest = copy, *name;
   while ((name = strsep(&rest, " "))) add_cluster(manager, name);
@@ -36,15 +38,28 @@ moon_manager *manager_of(const char *names) {
   return manager;
 }
 
-moon_target *target_at(const char *server) {
+/* Listens as long as the program runs. */
+static int silent_port(void) {
+  static struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t size = sizeof address;
+  if (address.sin_port) return ntohs(address.sin_port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+  assert_int_equal(listen(fd, 500), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+  return ntohs(address.sin_port);
+}
+
+moon_target *silent_target(void) {
   moon_target *target = target_of(NULL, "http", "127.0.0.1");
   free(target->server);
-  target->server = moon_strdup(server);
+  target->server = moon_sprintf("http://127.0.0.1:%d", silent_port());
   return target;
 }
 
 void add_with(moon_manager *manager, const moon_cluster_options *options) {
-  moon_target *target = target_at("http://127.0.0.1:1");
+  moon_target *target = silent_target();
   moon_error *err = moon_manager_add(manager, options, target);
   if (err) fail_msg("%s", err->message);
   moon_target_release(target);

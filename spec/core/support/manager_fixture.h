@@ -1,7 +1,7 @@
 /* manager_fixture.h: what every spec of the manager begins with: a manager of clusters that nobody answers for.
  *
- * The clusters' server refuses connections, and without an interval nobody probes: they begin as healthy, and nothing
- * but the specs decides about them. */
+ * The clusters' server accepts connections and says nothing. Without an interval they begin as healthy; probes, once
+ * there is reason for them, find out nothing until the clock moves. So the specs alone decide about health. */
 #ifndef SPEC_MANAGER_FIXTURE_H
 #define SPEC_MANAGER_FIXTURE_H
 
@@ -9,11 +9,11 @@
 #include "cluster/manager.h"
 
 /* No probes, and pools that make no connection before one is asked for. */
-moon_manager_options quiet_options(void);
+moon_manager_options quiet_manager_options(void);
 moon_manager *manager_with(const moon_manager_options *options, moon_event_queue *events); /* must succeed */
 moon_manager *manager_of(const char *names); /* quiet; with the clusters "a b c" */
 
-moon_target *target_at(const char *server); /* "http://127.0.0.1:1" */
+moon_target *silent_target(void);
 void add_cluster(moon_manager *manager, const char *name);
 void add_with(moon_manager *manager, const moon_cluster_options *options); /* the same server; must succeed */
 
