@@ -5,9 +5,11 @@
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "cli/repl.h"
 #include "cli/run.h"
@@ -28,15 +30,26 @@ static const char help_text[] =
     "  -                    the script comes from standard input\n"
     "  --                   end of options\n"
     "  --kubeconfig FILE    use FILE where the script names no kubeconfig\n"
-    "  --context NAME       use this context where the script names none\n"
+    "  --context PATTERN    work on these contexts (default: the current one): a name, a glob ('prod-*'; '*': all),\n"
+    "                       '/a regular expression/', or '^' before one of these: not those. May be given several\n"
+    "                       times. Scripts have them as `clusters`, each a cluster of its name. Where one alone is\n"
+    "                       selected, it is also the context of scripts that name none\n"
+    "  --strategy NAME      how `clusters` balances: round-robin (default), least-connections, weighted, random,\n"
+    "                       peak-ewma, rendezvous, priority, one that a module given with -l registers, or a\n"
+    "                       module that returns one\n"
     "  --log-level LEVEL    debug, info, warn (default), error or off\n"
-    "  --help               this text\n";
+    "  --help               this text\n"
+    "\n"
+    "Exit code: 0 all well, 1 the script ended with an error, 2 usage, 3 some of the clusters that clusters:each\n"
+    "was for failed, 4 all of them failed, 130 interrupted.\n";
 
 static const char *const subcommands[] = {"sim", "version", NULL};
 
 typedef struct options {
   bool interactive, version, help, code; /* code: there was a -e */
-  const char *kubeconfig, *context;
+  const char *kubeconfig, *strategy;
+  const char **contexts; /* room for all that argv can hold */
+  int context_count;
   int script; /* index in argv; argc: none */
 } options;
 
@@ -83,16 +96,26 @@ static int parse_long(char **argv, int *index, options *out) {
     out->version = true;
     return EXIT_OK;
   }
-  static const char *const names[] = {"--kubeconfig", "--context", "--log-level"};
-  for (int i = 0; i < 3; i++) {
-    if (!is_option(argument, names[i])) continue;
-    const char *value = long_value(argv, index, strlen(names[i]));
-    if (!value || !*value) return usage("a value is missing after", argument);
-    if (i == 2) return set_log_level(value);
-    *(i == 0 ? &out->kubeconfig : &out->context) = value;
-    return i == 0 ? check_kubeconfig(value) : EXIT_OK;
+  static const char *const names[] = {"--kubeconfig", "--context", "--log-level", "--strategy"};
+  enum { KUBECONFIG, CONTEXT, LOG_LEVEL, STRATEGY, COUNT };
+  int option = 0;
+  while (option < COUNT && !is_option(argument, names[option])) option++;
+  if (option == COUNT) return usage("unknown option", argument);
+  const char *value = long_value(argv, index, strlen(names[option]));
+  if (!value || !*value) return usage("a value is missing after", argument);
+  switch (option) {
+  case KUBECONFIG:
+    out->kubeconfig = value;
+    return check_kubeconfig(value);
+  case CONTEXT:
+    out->contexts[out->context_count++] = value;
+    return EXIT_OK;
+  case LOG_LEVEL:
+    return set_log_level(value);
+  default:
+    out->strategy = value;
+    return EXIT_OK;
   }
-  return usage("unknown option", argument);
 }
 
 /* Checks the options and finds the script; -e and -l run later (run_options). */
@@ -167,8 +190,32 @@ static int require_module(lua_State *L) {
   return 0;
 }
 
-static int run_options(lua_State *L, char **argv, int end) {
-  for (int i = 1; i < end; i++) {
+/* Calls a function of moonpool.program with the value on top, which it replaces by nothing. The function returns true,
+ * or nil and what is wrong with the program's options. */
+static int call_program(lua_State *L, const char *function) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "moonpool.program");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, function);
+  lua_remove(L, -2);
+  lua_insert(L, -2);
+  lua_call(L, 1, 2);
+  bool fine = lua_toboolean(L, -2);
+  if (!fine) fprintf(stderr, "moonpool: %s\nTry 'moonpool --help'.\n", luaL_tolstring(L, -1, NULL));
+  lua_settop(L, 0);
+  return fine ? EXIT_OK : EXIT_USAGE;
+}
+
+/* Before the first code that is not a module: what --strategy names may be registered by one. */
+static int check_strategy(lua_State *L, const options *chosen) {
+  if (!chosen->strategy) return EXIT_OK;
+  lua_pushstring(L, chosen->strategy);
+  return call_program(L, "useStrategy");
+}
+
+static int run_options(lua_State *L, char **argv, const options *chosen) {
+  bool strategy_checked = false;
+  for (int i = 1; i < chosen->script; i++) {
     const char *argument = argv[i];
     if (argument[1] == '-') {
       if (argument[2] && !strchr(argument, '=') && strcmp(argument, "--help") != 0 &&
@@ -180,6 +227,9 @@ static int run_options(lua_State *L, char **argv, int end) {
     const char *text = argument[2] ? argument + 2 : argv[++i];
     int status = LUA_OK;
     if (argument[1] == 'e') {
+      int code = strategy_checked ? EXIT_OK : check_strategy(L, chosen);
+      if (code != EXIT_OK) return code;
+      strategy_checked = true;
       status = luaL_loadbuffer(L, text, strlen(text), "=(command line)");
     } else {
       lua_pushstring(L, text);
@@ -188,7 +238,7 @@ static int run_options(lua_State *L, char **argv, int end) {
     int code = run_loaded(L, status);
     if (code != EXIT_OK) return code;
   }
-  return EXIT_OK;
+  return strategy_checked ? EXIT_OK : check_strategy(L, chosen);
 }
 
 static bool is_subcommand(const char *name) {
@@ -228,9 +278,20 @@ static int run_script(lua_State *L, const char *name, int nargs, char **args) {
   return run_chunk(L, nargs);
 }
 
+/* What became of the clusters of the script's fan-outs. */
+static int fan_out_code(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "moonpool.fanout") != LUA_TTABLE) return EXIT_OK;
+  lua_getfield(L, -1, "failures");
+  lua_call(L, 0, 1);
+  const char *failures = lua_tostring(L, -1);
+  if (strcmp(failures, "none") == 0) return EXIT_OK;
+  return strcmp(failures, "all") == 0 ? EXIT_ALL_FAILED : EXIT_SOME_FAILED;
+}
+
 static int run_all(lua_State *L, int argc, char **argv, const options *chosen) {
   int script = chosen->script;
-  int code = run_options(L, argv, script);
+  int code = run_options(L, argv, chosen);
   if (code != EXIT_OK) return code;
   if (script < argc) {
     bool subcommand = is_subcommand(argv[script]);
@@ -241,7 +302,8 @@ static int run_all(lua_State *L, int argc, char **argv, const options *chosen) {
     code = run_script(L, "-", 0, NULL);
   }
   if (chosen->interactive) return repl_run(L);
-  return code == EXIT_OK ? run_rest(L) : code;
+  if (code == EXIT_OK) code = run_rest(L);
+  return code == EXIT_OK ? fan_out_code(L) : code;
 }
 
 typedef struct start {
@@ -251,41 +313,55 @@ typedef struct start {
   int code;
 } start;
 
+/* Tells the Lua side what was chosen: see moonpool.program. */
+static int open_program(lua_State *L, const options *chosen) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "moonpool.core");
+  lua_pushboolean(L, true);
+  lua_setfield(L, -2, "isProgram");
+  lua_pushstring(L, chosen->kubeconfig); /* NULL: nil */
+  lua_setfield(L, -2, "defaultKubeConfigPath");
+  lua_createtable(L, chosen->context_count, 0);
+  for (int i = 0; i < chosen->context_count; i++) {
+    lua_pushstring(L, chosen->contexts[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return call_program(L, "selectContexts");
+}
+
 static int protected_main(lua_State *L) {
   start *self = lua_touserdata(L, 1);
   lua_settop(L, 0);
   run_open(L);
   make_arg(L, self->argc, self->argv, self->chosen->script);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(L, -1, "moonpool.core");
-  lua_pushstring(L, self->chosen->kubeconfig); /* NULL: nil */
-  lua_setfield(L, -2, "defaultKubeConfigPath");
-  lua_pushstring(L, self->chosen->context);
-  lua_setfield(L, -2, "defaultContext");
-  lua_settop(L, 0);
-  self->code = run_all(L, self->argc, self->argv, self->chosen);
+  int code = open_program(L, self->chosen);
+  self->code = code == EXIT_OK ? run_all(L, self->argc, self->argv, self->chosen) : code;
   run_end(L);
   return 0;
 }
 
-int main(int argc, char **argv) {
-  options chosen = {0};
-  int code = parse(argc, argv, &chosen);
-  if (code != EXIT_OK) return code;
-  if (chosen.help) {
-    fputs(help_text, stdout);
-    return EXIT_OK;
-  }
-  if (chosen.version) printf("moonpool %s (%s)\n", moon_version(), LUA_RELEASE);
+static int run_program(int argc, char **argv, const options *chosen) {
+  if (chosen->version) printf("moonpool %s (%s)\n", moon_version(), LUA_RELEASE);
   lua_State *L = luaL_newstate();
   if (!L) {
     fputs("moonpool: out of memory\n", stderr);
     return EXIT_SCRIPT;
   }
-  start self = {argc, argv, &chosen, EXIT_SCRIPT};
+  start self = {argc, argv, chosen, EXIT_SCRIPT};
   lua_pushcfunction(L, protected_main);
   lua_pushlightuserdata(L, &self);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) fprintf(stderr, "moonpool: %s\n", luaL_tolstring(L, -1, NULL));
   lua_close(L);
   return self.code;
+}
+
+int main(int argc, char **argv) {
+  options chosen = {.contexts = moon_alloc((size_t)(argc + 1) * sizeof *chosen.contexts)};
+  int code = parse(argc, argv, &chosen);
+  if (code == EXIT_OK && chosen.help)
+    fputs(help_text, stdout);
+  else if (code == EXIT_OK)
+    code = run_program(argc, argv, &chosen);
+  free(chosen.contexts);
+  return code;
 }

@@ -5,7 +5,7 @@
 #include <lua.h>
 
 /* What the program's exit code can be; interrupted: 128 + the signal. */
-enum { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2 };
+enum { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_SOME_FAILED = 3, EXIT_ALL_FAILED = 4 };
 
 /* Makes the universe: Lua's libraries, the coroutines of the runtime, `moonpool` for require, and an os.exit that ends
  * the tasks first. */

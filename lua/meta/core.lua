@@ -29,7 +29,9 @@ function core.newError(fields) end
 
 core.version = "0.1.0"
 core.defaultKubeConfigPath = nil ---@type string? the program's --kubeconfig: the only file that KubeConfig:loadFromDefault reads, if it is set
-core.defaultContext = nil ---@type string? the program's --context: what a nil `context` of core.pool means, if it is set
+core.defaultContext = nil ---@type string? the only context that the program's --context selects: what a nil `context` of core.pool means
+core.selectedContexts = nil ---@type string[]? all that it selects; nil: there was no --context
+core.isProgram = nil ---@type true? set by the program, not in stock Lua
 core.null = nil ---@type userdata the one null
 core.json = { decode = function(text) end, encode = function(value, options) end, array = function(t) end }
 core.yaml = { decode = function(text) end, encode = function(value) end, decodeAll = function(text) end }

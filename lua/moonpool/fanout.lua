@@ -161,34 +161,41 @@ local function amount(where, value, total, least)
     type(value) == "string" and ('"%s"'):format(value) or check.describe(value))
 end
 
---- The size of each wave.
+local defaultWaves = { 1, "10%", "rest" }
+
+--- The size of one wave.
+local function waveSize(waves, index, total)
+  if waves[index] == "rest" then return total end
+  return math.max(1, math.ceil(amount(("each: option waves: wave %d"):format(index), waves[index], total, 1)))
+end
+
+--- The size of each wave: the last one that is given is used until all had their turn.
 local function waveSizes(waves, total)
-  if waves == nil or waves == false then return { total } end
-  if waves == true then waves = { 1, "10%", "rest" } end
-  if type(waves) ~= "table" or #waves == 0 then
-    check.misuse('each: option waves: expected true or a list such as { 1, "10%%", "rest" }, got %s', check.describe(waves))
-  end
+  if not waves then return { total } end
+  if waves == true then waves = defaultWaves end
   local sizes, left = {}, total
-  for index, wave in ipairs(waves) do
-    local size = wave == "rest" and total or amount(("each: option waves: wave %d"):format(index), wave, total, 1)
-    size = math.min(math.max(1, math.ceil(size)), left)
-    repeat -- the last one, until all had their turn
-      if left > 0 then sizes[#sizes + 1] = math.min(size, left) end
-      left = left - size
-    until index < #waves or left <= 0
-    left = math.max(0, left)
+  while left > 0 do
+    local size = waveSize(waves, math.min(#sizes + 1, #waves), total)
+    sizes[#sizes + 1] = math.min(size, left)
+    left = left - size
   end
   return sizes
 end
 
+--- Wrong ones are refused before anything is selected.
 local function checkOptions(options)
   check.options("each", options, known)
+  local waves, threshold = options.waves, options.abortThreshold
   for _, name in ipairs { "abortThreshold", "wavePause" } do
-    if options[name] ~= nil and not options.waves then check.misuse("each: option %s: it is for waves; give the option waves too", name) end
+    if options[name] ~= nil and not waves then check.misuse("each: option %s: it is for waves; give the option waves too", name) end
   end
-  -- Wrong ones are refused before anything is selected.
-  waveSizes(options.waves, 1)
-  if options.abortThreshold then amount("each: option abortThreshold", options.abortThreshold, 1, 0) end
+  if waves and waves ~= true then
+    if type(waves) ~= "table" or #waves == 0 then
+      check.misuse('each: option waves: expected true or a list such as { 1, "10%%", "rest" }, got %s', check.describe(waves))
+    end
+    for index in ipairs(waves) do waveSize(waves, index, 1) end
+  end
+  if threshold then amount("each: option abortThreshold", threshold, 1, 0) end
 end
 
 -- ---------------------------------------------------------------------------------------------------- one cluster
@@ -205,9 +212,15 @@ end
 -- Failures that may be gone at the next try.
 local passing = { connect = true, timeout = true, server = true, tooManyRequests = true, noHealthyCluster = true, acquireTimeout = true }
 
---- What the coroutine waits for, as far as that can be seen: " waiting for GET /api/v1/pods (report.lua:12)", or "".
-local function whatFor(co)
-  local request, place, call
+--- True when not even a connection to the cluster has come about.
+local function isUnconnected(client)
+  local ok, stats = pcall(client.getPoolStats, client)
+  return ok and stats.total == 0
+end
+
+--- What the run waits for, as far as that can be seen: ", waiting for GET /api/v1/pods (report.lua:12)", or "".
+local function whatFor(run)
+  local co, request, place, call = run.coroutine, nil, nil, nil
   for level = 0, math.huge do
     local info = debug.getinfo(co, level, "Sl")
     if not info then break end
@@ -225,7 +238,10 @@ local function whatFor(co)
       end
     end
   end
-  if request then return (", waiting for %s%s"):format(request, place and (" (%s)"):format(place) or "") end
+  if request then
+    local connection = isUnconnected(run.client) and "a connection, to send " or ""
+    return (", waiting for %s%s%s"):format(connection, request, place and (" (%s)"):format(place) or "")
+  end
   return place and (", waiting %s%s"):format(call and "in " .. call .. " at " or "at ", place) or ""
 end
 
@@ -234,6 +250,7 @@ local function attempt(state, run)
   run.coroutine = coroutine.running()
   local client, err = state.clusters.client(run.name)
   if not client then return { ok = false, err = err } end
+  run.client = client
   for try = 0, state.retries do
     run.attempts = try + 1
     local fine, value, problem = pcall(state.fn, client, run.name)
@@ -252,7 +269,7 @@ end
 --- Cancels the run's task when its time is over.
 local function watch(state, run)
   core.sleep(state.timeout)
-  run.overdue = ("gave up after %d ms%s%s"):format(state.timeout, whatFor(run.coroutine),
+  run.overdue = ("gave up after %d ms%s%s"):format(state.timeout, whatFor(run),
     run.lastError and "; the attempt before failed: " .. tostring(run.lastError) or "")
   run.task:cancel()
 end

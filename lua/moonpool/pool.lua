@@ -48,6 +48,11 @@ OpenPool.__index = OpenPool
 ---@param pooling boolean?
 ---@return moonpool.OpenPool?, moonpool.Error?
 function pool.open(kind, name, kubeConfig, context, options, pooling)
+  local several = core.selectedContexts
+  if not context and several and #several > 1 then
+    return nil, errors.new("config", ("%s: --context selects %d contexts: name one of them (context = %q), or use `clusters`")
+      :format(kind, #several, several[1]))
+  end
   local handle, err = core.pool(name, kubeConfig, context, options, pooling)
   if not handle then return nil, err end
   local self = setmetatable({ handle = handle }, OpenPool)

@@ -29,14 +29,31 @@ function Progress:draw()
   self.timer = core.after(redrawMs, function() self:draw() end)
 end
 
+function Progress:erase()
+  if self.drawn then write "\r\27[K" end
+  self.drawn = nil
+end
+
 --- Takes the line away.
 function Progress:stop()
   if shown ~= self then return end
   shown = nil
   self.timer:cancel()
-  if self.drawn then write "\r\27[K" end
+  self:erase()
+  if _G.print == self.print then rawset(_G, "print", self.before) end
 end
 Progress.__close = Progress.stop
+
+--- What is printed meanwhile gets a line of its own.
+function Progress:wrapPrint()
+  self.before = print
+  function self.print(...)
+    self:erase()
+    self.before(...)
+    io.stdout:flush()
+  end
+  rawset(_G, "print", self.print)
+end
 
 --- Begins to show what text() says, ten times a second at most. Nil: nobody would see it.
 ---@param text fun(): string
@@ -44,6 +61,7 @@ Progress.__close = Progress.stop
 function progress.start(text)
   if shown or not core.terminalColumns() then return nil end
   shown = setmetatable({ text = text }, Progress)
+  shown:wrapPrint()
   -- What is over before anybody could read it shows nothing.
   shown.timer = core.after(redrawMs, function() shown:draw() end)
   return shown

@@ -1,0 +1,147 @@
+-- program.lua: what the program's options mean to scripts: which contexts were selected, and the global `clusters`, a
+-- ConnectionManager over them, which is made when it is first used.
+local core = require "moonpool.core"
+
+local program = {}
+
+local kubeConfig ---@type moonpool.KubeConfig? read once
+local strategy ---@type string|function|table|nil
+local manager ---@type moonpool.ConnectionManager?
+local broken = {} ---@type { name: string, err: moonpool.Error }[] contexts that could not become clusters
+
+local function loadKubeConfig()
+  if kubeConfig then return kubeConfig end
+  local config = core.KubeConfig()
+  local ok, err = config:loadFromDefault()
+  if not ok then return nil, err end
+  kubeConfig = config
+  return config
+end
+
+-- ---------------------------------------------------------------------------------------------------- --context
+
+local function matching(selector, names)
+  local found = {}
+  for _, name in ipairs(names) do
+    if selector:matches(name) then found[#found + 1] = name end
+  end
+  return found
+end
+
+--- The contexts that the patterns select. Each pattern has to select something (or is an exclusion): one that does not is a
+--- mistake.
+---@return string[]? names
+---@return string? problem
+local function select(patterns, names)
+  local check = require "moonpool.check"
+  local there = #names == 0 and "; the kubeconfig has no contexts" or "; there are: " .. table.concat(names, ", ")
+  for _, pattern in ipairs(patterns) do
+    local selector, err = core.selector(pattern)
+    if not selector then return nil, err.message end
+    if not pattern:find "^%^" and #matching(selector, names) == 0 then
+      local near = check.nearest(pattern, names)
+      return nil, ("no context matches '%s'%s%s"):format(pattern, near and ("; did you mean '%s'?"):format(near) or "", there)
+    end
+  end
+  local found = matching(assert(core.selector(patterns)), names)
+  if #found == 0 then return nil, ("'%s' leaves no context%s"):format(table.concat(patterns, "' '"), there) end
+  return found
+end
+
+--- The program's --context, all of them. A single context that they select is the default of whatever takes a context; where there
+--- are several, whoever takes one has to name it.
+---@param patterns string[]
+---@return true?
+---@return string? problem
+function program.selectContexts(patterns)
+  if #patterns == 0 then return true end
+  local config, err = loadKubeConfig()
+  if not config then return nil, "--context: " .. err.message end
+  local names = {}
+  for index, context in ipairs(config:getContexts()) do names[index] = context.name end
+  local selected, problem = select(patterns, names)
+  if not selected then return nil, "--context: " .. problem end
+  core.selectedContexts = selected
+  if #selected == 1 then core.defaultContext = selected[1] end
+  return true
+end
+
+-- ---------------------------------------------------------------------------------------------------- --strategy
+
+--- The program's --strategy: the name of one that there is by now, or of a module that returns or registers one.
+---@param name string
+---@return true?
+---@return string? problem
+function program.useStrategy(name)
+  local found, problem = require("moonpool.strategies").find(name)
+  if not found then return nil, "--strategy: " .. problem end
+  strategy = found
+  if manager then manager:setStrategy(found) end
+  return true
+end
+
+-- ---------------------------------------------------------------------------------------------------- clusters
+
+--- What cannot become a cluster (its certificate cannot be read, say) is told once and fails in every fan-out; the others work.
+local function add(config, name)
+  local ok, err = manager:addCluster { name = name, kubeConfig = config, context = name }
+  if ok then return end
+  broken[#broken + 1] = { name = name, err = err }
+  require("moonpool.log").warn("clusters: " .. tostring(err))
+end
+
+-- The manager's own fan-out does not know those.
+local function each(_, fn, options)
+  local host = { client = function(name)
+    for _, one in ipairs(broken) do
+      if one.name == name then return nil, one.err end
+    end
+    return manager:client(name)
+  end }
+  function host.names(selector)
+    local names = manager:clusters(selector)
+    for _, one in ipairs(broken) do
+      if not selector or selector:matches(one.name) then names[#names + 1] = one.name end
+    end
+    return names
+  end
+  return require("moonpool.fanout").each(host, fn, options)
+end
+
+local function open()
+  if manager then return manager end
+  local config, err = loadKubeConfig()
+  if not config then error(err, 0) end
+  local names = core.selectedContexts or { config:getCurrentContext() }
+  if #names == 0 then
+    error(core.newError { kind = "config", message = "the kubeconfig has no current context: choose with --context" }, 0)
+  end
+  manager = require("moonpool").ConnectionManager {
+    loadBalancingStrategy = strategy,
+    defaultPoolConfig = { minConnections = 0 }, -- most scripts have one or two requests for each cluster
+  }
+  for _, name in ipairs(names) do add(config, name) end
+  return manager
+end
+
+-- A manager in all but its making: reading a field, which calling a method begins with, makes the real one.
+local clusters = setmetatable({}, {
+  __name = "moonpool.ConnectionManager",
+  __index = function(self, name)
+    local field = open()[name]
+    if name == "each" and #broken > 0 then field = each end
+    if type(field) ~= "function" then return field end
+    local function method(object, ...)
+      if object == self then object = manager end
+      return field(object, ...)
+    end
+    rawset(self, name, method)
+    return method
+  end,
+  __tostring = function() return manager and tostring(manager) or "moonpool.ConnectionManager (not used yet)" end,
+  __close = function() if manager then manager:dispose() end end,
+})
+
+rawset(_G, "clusters", clusters)
+
+return program
