@@ -8,7 +8,8 @@
  * Rules of a selection
  *   - Candidates are enabled, usable (health.h), match the selector, and were not tried yet. While some of them have
  * been probed (healthy or suspect), those that are UNKNOWN are left out.
- *   - One in slow start takes part in its share of the selections only, evenly spread, unless it is the only one.
+ *   - One in slow start gets its share (health.h) of the even part, or of the part that its weight gives it where that
+ * is less, evenly spread and whatever the strategy; unless it is the only candidate.
  *   - A preferred cluster that is usable is chosen without asking the strategy. When it is not usable: with
  * enableFailover another one is chosen as if nobody was preferred (and a `failover` event tells); without, its own
  * error is returned.

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "cluster/manager_state.h"
 
-enum { FULL_SHARE = 1000 };
+enum { FULL_SHARE = 1000, MOST_CREDIT = 2 * FULL_SHARE };
 
 void member_rejoins(struct member *member) {
   member->slot = 0;
@@ -21,6 +21,13 @@ void member_rejoins(struct member *member) {
 }
 
 /* --- who may be chosen (lock held) --- */
+
+/* Those among whom a selection is made. */
+struct crowd {
+  size_t count;
+  double weight; /* of all together */
+  int64_t now_ms;
+};
 
 /* Whether a cluster is a candidate, and if it is not, why. */
 enum standing { CANDIDATE, DISABLED, DOWN, TRIED, NOT_SELECTED };
@@ -48,15 +55,21 @@ static enum standing standing_of(const struct member *member, const moon_selecti
   return moon_health_usable(state_of(member)) ? CANDIDATE : DOWN;
 }
 
-/* Whether it takes part in this selection: always, unless it has recovered only just; then in its share of them,
- * evenly spread. */
-static bool takes_part(struct member *member, int64_t now_ms) {
-  int share = (int)lround(FULL_SHARE * moon_endpoints_share(moon_cluster_endpoints(member->cluster), now_ms));
+static int share_of(const struct member *member, int64_t now_ms) {
+  return (int)lround(FULL_SHARE * moon_endpoints_share(moon_cluster_endpoints(member->cluster), now_ms));
+}
+
+/* Whether it takes part in this selection: always, unless it has recovered only just. Then it saves up, with each
+ * selection, the even part of one that is its due (less by its weight), times its share, and pays with a whole one when
+ * it is chosen: so it gets its share of the usual load whatever the strategy is, also of one that would give everything
+ * to whoever is idle. */
+static bool takes_part(struct member *member, const struct crowd *crowd) {
+  int share = share_of(member, crowd->now_ms);
   if (share >= FULL_SHARE) return true;
-  member->credit += share;
-  if (member->credit < FULL_SHARE) return false;
-  member->credit -= FULL_SHARE;
-  return true;
+  double due = 1 / (double)crowd->count, by_weight = crowd->weight > 0 ? member->weight / crowd->weight : due;
+  member->credit += share * (by_weight < due ? by_weight : due);
+  if (member->credit > MOST_CREDIT) member->credit = MOST_CREDIT;
+  return member->credit >= FULL_SHARE;
 }
 
 static void describe(struct member *member, moon_candidate *out) {
@@ -78,19 +91,20 @@ static void describe(struct member *member, moon_candidate *out) {
 }
 
 /* Keeps of manager->chosen those that `keep` says, if it says so of any. */
-static size_t narrow(moon_manager *manager, size_t count, bool (*keep)(struct member *member, int64_t now_ms),
-                     int64_t now_ms) {
+static size_t narrow(moon_manager *manager, size_t count, bool (*keep)(struct member *, const struct crowd *)) {
+  struct crowd crowd = {.count = count, .now_ms = moon_clock_coarse_ms()};
+  for (size_t i = 0; i < count; i++) crowd.weight += manager->chosen[i]->weight;
   size_t kept = 0;
   for (size_t i = 0; i < count; i++) {
     struct member *member = manager->chosen[i];
-    if (!keep(member, now_ms)) continue;
+    if (!keep(member, &crowd)) continue;
     manager->chosen[i] = manager->chosen[kept];
     manager->chosen[kept++] = member;
   }
   return kept ? kept : count;
 }
 
-static bool is_known(struct member *member, int64_t now_ms) {
+static bool is_known(struct member *member, const struct crowd *crowd) {
   return state_of(member) != MOON_HEALTH_UNKNOWN;
 }
 
@@ -102,9 +116,9 @@ static size_t find_candidates(moon_manager *manager, const moon_selection *selec
     if (standing_of(member, selection) == CANDIDATE) manager->chosen[count++] = member;
   }
   if (count < 2) return count;
-  count = narrow(manager, count, is_known, 0);
+  count = narrow(manager, count, is_known);
   if (count < 2) return count;
-  return narrow(manager, count, takes_part, moon_clock_now_ms());
+  return narrow(manager, count, takes_part);
 }
 
 /* --- who is (lock held) --- */
@@ -131,6 +145,7 @@ static struct member *choose(moon_manager *manager, const moon_selection *select
 
 static moon_cluster *enter(struct member *member, uint64_t *id) {
   member->selected++;
+  if (member->credit >= FULL_SHARE) member->credit -= FULL_SHARE;
   moon_cluster_enter(member->cluster);
   if (id) *id = member->id;
   return member->cluster;

@@ -31,7 +31,7 @@ struct member {
   bool usable;            /* as it was when last looked at */
   moon_health_state told; /* the last event about it: UNKNOWN (none), HEALTHY or UNHEALTHY */
   double slot;            /* the strategy's */
-  int credit;             /* slow start: thousandths of a selection that it has saved up */
+  double credit;          /* slow start: thousandths of a selection that it has saved up */
   uint64_t selected;
 };
 

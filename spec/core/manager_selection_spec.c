@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "cluster/strategy.h"
 #include "support/allocations.h"
 #include "support/manager_fixture.h"
 #include "support/net_fixture.h"
@@ -119,26 +120,45 @@ static void labels_select_too(void **state) {
 
 /* --- slow start --- */
 
-static void a_recovered_cluster_takes_part_in_its_share_of_the_selections_evenly_spread(void **state) {
+static void a_recovered_cluster_gets_its_share_of_the_even_part_evenly_spread(void **state) {
   moon_manager *manager = manager_of("a b");
   assert_int_equal(moon_manager_use_strategy(manager, "least-connections", NULL), MOON_OK);
   moon_cluster *busy = NULL;
   assert_null(moon_manager_select(manager, &(moon_selection){.preferred = "b"}, &busy, NULL));
   fail_cluster(manager, "a");
   recover_cluster(manager, "a");
-  /* b is busier: a is chosen whenever it takes part, which is in every tenth selection. */
-  expect_choices(manager, &any, "bbbbbbbbbabbbbbbbbba");
+  /* b is busier: a is chosen whenever it takes part. A tenth of the half that will be its own is every twentieth. */
+  expect_choices(manager, &any, "bbbbbbbbbbbbbbbbbbbabbbbbbbbbbbbbbbbbbba");
   moon_clock_advance_ms(15000);
   moon_cluster_stats stats;
   assert_int_equal(moon_manager_get_stats(manager, "a", &stats, NULL), MOON_OK);
   assert_true(stats.share > 0.549 && stats.share < 0.551);
   uint64_t before = stats.selected;
   for (int i = 0; i < 1000; i++) choice(manager, &any);
-  assert_int_equal(selected(manager, "a") - before, 550);
+  assert_int_equal(selected(manager, "a") - before, 275);
   moon_clock_advance_ms(15000);
   expect_choices(manager, &any, "aaaaaaaaaa");
   moon_cluster_leave(busy);
   moon_manager_release(manager);
+}
+
+static void it_does_so_with_every_strategy(void **state) {
+  for (const char *const *name = moon_strategy_names(); *name; name++) {
+    moon_manager *manager = manager_of("a b c d");
+    assert_int_equal(moon_manager_use_strategy(manager, *name, NULL), MOON_OK);
+    fail_cluster(manager, "a");
+    recover_cluster(manager, "a");
+    moon_clock_advance_ms(10000); /* share 0.4 */
+    uint64_t before = selected(manager, "a");
+    for (int i = 0; i < 1000; i++) {
+      char key[16];
+      snprintf(key, sizeof key, "key-%d", i);
+      choice(manager, &(moon_selection){.key = key});
+    }
+    uint64_t got = selected(manager, "a") - before;
+    if (got < 80 || got > 101) fail_msg("%s: a got %d of 1000, and its due is 100", *name, (int)got);
+    moon_manager_release(manager);
+  }
 }
 
 static void the_only_candidate_always_takes_part(void **state) {
@@ -557,7 +577,8 @@ int main(void) {
       STILL(unknown_clusters_are_left_out_while_a_probed_one_is_there),
       STILL(chooses_among_those_selected_and_not_tried),
       STILL(labels_select_too),
-      STILL(a_recovered_cluster_takes_part_in_its_share_of_the_selections_evenly_spread),
+      STILL(a_recovered_cluster_gets_its_share_of_the_even_part_evenly_spread),
+      STILL(it_does_so_with_every_strategy),
       STILL(the_only_candidate_always_takes_part),
       STILL(clusters_that_all_came_back_just_now_share_all_selections),
       STILL(an_answer_out_of_range_is_the_turn_of_round_robin),
