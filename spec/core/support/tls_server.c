@@ -494,7 +494,11 @@ tls_server *tls_server_start(const tls_server_options *options) {
   tls_server_set_readyz(server, 200, "ok");
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t len = sizeof address;
+  if (options->address) inet_pton(AF_INET, options->address, &address.sin_addr);
+  address.sin_port = htons((uint16_t)options->port);
+  int again = 1; /* the port of one that was stopped, whose connections the system still remembers */
   server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  setsockopt(server->fd, SOL_SOCKET, SO_REUSEADDR, &again, sizeof again);
   if (bind(server->fd, (struct sockaddr *)&address, len) || listen(server->fd, 128) ||
       getsockname(server->fd, (struct sockaddr *)&address, &len)) {
     perror("tls_server");

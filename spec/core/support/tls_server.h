@@ -1,7 +1,7 @@
 /* tls_server.h: an HTTP/1.1 server that behaves badly on request, and remembers what it saw.
  *
- * It listens on a free port of 127.0.0.1, with TLS or without, and gives each connection a thread of its own. What
- * happens to a request follows from its path, so that a test reads as what it is about:
+ * It listens on a free port of 127.0.0.1 (if the options name no other), with TLS or without, and gives each connection
+ * a thread of its own. What happens to a request follows from its path, so that a test reads as what it is about:
  *
  *   /livez                    "ok", or what the options say
  *   /readyz                   "ok", or what was set with tls_server_set_readyz
@@ -33,6 +33,8 @@
 typedef struct tls_server tls_server;
 
 typedef struct tls_server_options {
+  const char *address;           /* IPv4; NULL: 127.0.0.1 */
+  int port;                      /* 0: a free one */
   const char *certificate, *key; /* PEM; NULL: plain http */
   const char *client_ca;         /* PEM: clients must show a certificate of this authority; NULL: none is asked for */
   int livez_status;              /* 0: 200 */
