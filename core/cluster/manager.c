@@ -49,6 +49,7 @@ moon_error *moon_manager_create(const moon_manager_options *options, moon_event_
   pthread_cond_init(&manager->told, NULL);
   moon_list_init(&manager->movers);
   moon_list_init(&manager->tellings);
+  moon_list_init(&manager->leaving);
   moon_strategy_make("round-robin", &manager->strategy);
   *out = manager;
   return NULL;
@@ -219,41 +220,47 @@ moon_status moon_manager_add_cluster(moon_manager *manager, const moon_cluster_o
 
 /* --- a cluster goes --- */
 
-/* Lock held. */
+/* The pool of a cluster that was taken out. */
+struct leaver {
+  moon_list node;
+  moon_manager *manager;
+  moon_pool *pool;
+};
+
+static void leaver_drained(void *ctx) {
+  struct leaver *leaver = ctx;
+  pthread_mutex_lock(&leaver->manager->lock);
+  moon_list_remove(&leaver->node);
+  pthread_mutex_unlock(&leaver->manager->lock);
+  moon_pool_release(leaver->pool);
+  moon_manager_drop(leaver->manager);
+  free(leaver);
+}
+
+/* Lock held. Its probes go on, but nothing is told of them. */
 static struct member *unlink_member(moon_manager *manager, size_t place) {
   struct member *member = manager->members[place];
   member->gone = true;
-  manager->leaving++;
   manager->count--;
   memmove(&manager->members[place], &manager->members[place + 1], (manager->count - place) * sizeof *manager->members);
+  struct leaver *leaver = moon_alloc(sizeof *leaver);
+  leaver->manager = moon_manager_retain(manager);
+  leaver->pool = moon_pool_retain(moon_cluster_pool(member->cluster));
+  moon_list_push_back(&manager->leaving, &leaver->node);
+  member->leaver = leaver;
   return member;
-}
-
-/* A cluster that was taken out, until its pool is drained. */
-struct farewell {
-  moon_manager *manager;
-  char *name;
-};
-
-static void say_farewell(void *ctx) {
-  struct farewell *farewell = ctx;
-  moon_manager *manager = farewell->manager;
-  pthread_mutex_lock(&manager->lock);
-  bool wake = manager_tell(manager, MOON_EVENT_CLUSTER_REMOVED, farewell->name, NULL, NULL);
-  manager->leaving--;
-  pthread_mutex_unlock(&manager->lock);
-  if (wake) moon_event_queue_wake(manager->events);
-  moon_manager_drop(manager);
-  free(farewell->name);
-  free(farewell);
 }
 
 /* No lock held. Its probes have ended. */
 static void dismiss(moon_manager *manager, struct member *member, int64_t grace_ms) {
-  struct farewell *farewell = moon_alloc(sizeof *farewell);
-  *farewell = (struct farewell){moon_manager_retain(manager), moon_strdup(moon_cluster_name(member->cluster))};
   moon_pool *pool = moon_cluster_pool(member->cluster);
-  moon_pool_on_drained(pool, say_farewell, farewell);
+  pthread_mutex_lock(&manager->lock);
+  bool told = manager->events_on;
+  pthread_mutex_unlock(&manager->lock);
+  moon_event removed;
+  if (told)
+    removed = manager_event(manager, MOON_EVENT_CLUSTER_REMOVED, moon_cluster_name(member->cluster), NULL, NULL);
+  moon_pool_on_drained(pool, told ? &removed : NULL, leaver_drained, member->leaver);
   moon_pool_close(pool, grace_ms);
   member_free(member);
 }
@@ -293,8 +300,19 @@ void moon_manager_close(moon_manager *manager, int64_t grace_ms) {
 
 bool moon_manager_is_drained(moon_manager *manager) {
   pthread_mutex_lock(&manager->lock);
-  bool drained = manager->closed && !manager->leaving;
+  bool drained = manager->closed;
+  size_t count = 0;
+  for (moon_list *node = manager->leaving.next; node != &manager->leaving; node = node->next) count++;
+  moon_pool **pools = moon_alloc((count + 1) * sizeof *pools);
+  count = 0;
+  for (moon_list *node = manager->leaving.next; node != &manager->leaving; node = node->next)
+    pools[count++] = moon_pool_retain(MOON_ENTRY(node, struct leaver, node)->pool);
   pthread_mutex_unlock(&manager->lock);
+  for (size_t i = 0; i < count; i++) {
+    drained = drained && moon_pool_is_drained(pools[i]);
+    moon_pool_release(pools[i]);
+  }
+  free(pools);
   return drained;
 }
 

@@ -15,10 +15,13 @@
 #include "cluster/manager.h"
 #include "cluster/prober.h"
 
+struct leaver;
+
 struct member {
   moon_manager *manager;
   moon_cluster *cluster;
   moon_probing *probing;
+  struct leaver *leaver; /* once it is taken out */
   uint64_t id;
   char *zone;
   moon_label *labels;
@@ -53,7 +56,7 @@ struct moon_manager {
   struct member **members; /* in the order of addition */
   size_t count, room;
   uint64_t last_id;
-  int leaving; /* clusters taken out whose pools are not drained yet */
+  moon_list leaving; /* pools of clusters that were taken out, until they are drained */
   moon_strategy strategy;
   uint64_t fallback_id; /* whom round-robin, the fall-back, chose last */
   /* scratch of a selection, as long as `members`: */

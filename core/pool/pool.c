@@ -127,6 +127,7 @@ static void note_drained(moon_pool *pool) {
   pool->work->owner = pool->owner;
   pool->owner = NULL;
   if (!pool->is_lane) pool_tell(pool, MOON_EVENT_POOL_DRAINED, NULL, NULL);
+  if (pool->has_last_event && moon_event_queue_append(pool->events, &pool->last_event)) pool->work->wake_events = true;
   pthread_cond_broadcast(&pool->drained_cond);
 }
 
@@ -288,8 +289,9 @@ void moon_pool_release(moon_pool *pool) {
   moon_pool_release(lane);
 }
 
-void moon_pool_on_drained(moon_pool *pool, void (*drained)(void *ctx), void *ctx) {
+void moon_pool_on_drained(moon_pool *pool, const moon_event *last, void (*drained)(void *ctx), void *ctx) {
   pthread_mutex_lock(&pool->lock);
+  if ((pool->has_last_event = last != NULL)) pool->last_event = *last;
   pool->on_drained = drained;
   pool->on_drained_ctx = ctx;
   pthread_mutex_unlock(&pool->lock);

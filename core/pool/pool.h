@@ -167,9 +167,10 @@ void moon_pool_give_back(moon_pool *pool, moon_conn *conn);
 void moon_pool_close(moon_pool *pool, int64_t grace_ms);
 bool moon_pool_is_closed(const moon_pool *pool);  /* close was called */
 bool moon_pool_is_drained(const moon_pool *pool); /* closed, and no connection is left */
-/* `drained(ctx)` is called once, when it is drained: on any thread, without a lock, after its last event. Set before
- * the pool is closed. */
-void moon_pool_on_drained(moon_pool *pool, void (*drained)(void *ctx), void *ctx);
+/* What is to happen when it is drained; told once, before it is closed. `last` (its texts are taken over; or NULL)
+ * follows poolDrained in the queue at once, whether or not events are on. Then `drained(ctx)` is called, on any thread,
+ * without a lock. */
+void moon_pool_on_drained(moon_pool *pool, const moon_event *last, void (*drained)(void *ctx), void *ctx);
 /* Waits until it is drained, at most timeout_ms; false when it was not. */
 bool moon_pool_wait_drained(moon_pool *pool, int64_t timeout_ms);
 

@@ -144,6 +144,8 @@ struct moon_pool {
   pthread_cond_t drained_cond;
   void (*on_drained)(void *ctx); /* or NULL */
   void *on_drained_ctx;
+  moon_event last_event; /* told when it is drained, if has_last_event */
+  bool has_last_event;
 
   /* what is told */
   moon_event_queue *events;

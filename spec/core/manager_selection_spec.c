@@ -599,5 +599,5 @@ int main(void) {
       STILL(those_that_stay_share_exactly_while_others_leave_and_return),
       STILL(a_selection_among_100_clusters_allocates_nothing),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, keep_threads, end_threads);
 }

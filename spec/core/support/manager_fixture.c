@@ -71,6 +71,18 @@ void add_cluster(moon_manager *manager, const char *name) {
   add_with(manager, &options);
 }
 
+static moon_manager *kept;
+
+int keep_threads(void **state) {
+  kept = manager_of("kept");
+  return 0;
+}
+
+int end_threads(void **state) {
+  moon_manager_release(kept);
+  return 0;
+}
+
 void probe_cluster(moon_manager *manager, const char *name, moon_verdict verdict) {
   moon_cluster *cluster = moon_manager_find(manager, name, NULL);
   if (!cluster) return; /* gone meanwhile */

@@ -17,6 +17,11 @@ moon_target *silent_target(void);
 void add_cluster(moon_manager *manager, const char *name);
 void add_with(moon_manager *manager, const moon_cluster_options *options); /* the same server; must succeed */
 
+/* For a group of specs: a cluster that stays from the first to the last, and with it the reactors' threads: libuv
+ * closes its descriptors behind ThreadSanitizer's back, which would take the next use of a number for a race. */
+int keep_threads(void **state);
+int end_threads(void **state);
+
 /* Health, as a prober would have found it. */
 void probe_cluster(moon_manager *manager, const char *name, moon_verdict verdict);
 void fail_cluster(moon_manager *manager, const char *name);    /* unhealthy: "NAME refused" */
