@@ -8,12 +8,12 @@
  *   - 429, and 503 with Retry-After: any method, after the time the server asked for;
  *   - with a manager and enable_failover, a read that failed for want of a working server goes to another cluster: at
  *     once when nothing could be connected, when the cluster turned unhealthy meanwhile (also in the middle of the
- *     request), and for 502, 503 and 504; after one more try in the same cluster when the connection was lost. A full
- *     pool and a cluster that was taken out are no reasons. A streaming request moves only while none of its answer was
- *     handed out. Writes move only with failover_writes; those that are not idempotent (POST, PATCH) never once they
- *     were sent, unless the answer was 503. One with retries 0 moves only while nothing was sent. When no other cluster
- *     is left, the rules above decide whether it is tried again in this one. The numbers of attempts are per cluster.
- *     Nothing moves with a request that belongs to one cluster: the callers pass those without a manager.
+ *     request), and for 502, 503 and 504; after one more try in the same cluster (if there is time) when the connection
+ * was lost. A full pool and a cluster that was taken out are no reasons. A streaming request moves only while none of
+ * its answer was handed out. Writes move only with failover_writes; those that are not idempotent (POST, PATCH) never
+ * once they were sent, unless the answer was 503. One with retries 0 moves only while nothing was sent. When no other
+ * cluster is left, the rules above decide whether it is tried again in this one. The numbers of attempts are per
+ * cluster. Nothing moves with a request that belongs to one cluster: the callers pass those without a manager.
  *   - anything else: no. A write that was sent and whose connection was lost ends with outcome_unknown in its
  *     error; so does one that went on elsewhere and failed there too.
  * When several clusters have failed, or are not fit, one error (MOON_NO_HEALTHY_CLUSTER) names each with its cause.

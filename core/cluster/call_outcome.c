@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "cluster/call_state.h"
@@ -108,7 +109,8 @@ bool call_wants_to_move(const moon_call *call, call_failure failure, const moon_
   }
   if (err->kind != MOON_CONNECT || was_turned_away(call)) return false;
   bool only_elsewhere = call->exchange.sent && !moon_request_is_read(call->request);
-  return call->attempts > 1 || only_elsewhere;
+  bool no_time = call->deadline_ms && moon_clock_now_ms() + 2 * FIRST_BACKOFF_MS >= call->deadline_ms;
+  return call->attempts > 1 || only_elsewhere || no_time; /* for waiting and trying once more here */
 }
 
 static int64_t backoff_ms(const moon_call *call) {

@@ -45,7 +45,7 @@ bool becomes(const int *counter, int value) {
   return reached;
 }
 
-static void bump(int *counter) {
+void count_up(int *counter) {
   pthread_mutex_lock(&lock);
   ++*counter;
   pthread_cond_broadcast(&changed);
@@ -64,7 +64,7 @@ typedef struct errand {
 static void run_errand(moon_task *task) {
   errand *e = MOON_ENTRY(task, errand, task);
   e->run(e->arg);
-  bump(&e->runs);
+  count_up(&e->runs);
 }
 
 void on_reactor(moon_reactor *reactor, void (*run)(void *), void *arg) {
@@ -153,7 +153,7 @@ static void told(line *l, int *counter) {
   pthread_mutex_lock(&lock);
   l->told_ms = now_ms();
   pthread_mutex_unlock(&lock);
-  bump(counter);
+  count_up(counter);
 }
 
 static void on_established(void *owner, int max_streams) {
@@ -286,7 +286,7 @@ static void on_done(moon_exchange *exchange, moon_error *err) {
   attempt *a = MOON_ENTRY(exchange, attempt, exchange);
   a->err = err;
   a->ended_ms = now_ms();
-  bump(&a->ends);
+  count_up(&a->ends);
 }
 
 static const moon_exchange_handler gathers = {on_headers, NULL, on_done};

@@ -77,6 +77,7 @@ void expect_ok(attempt *attempt, int status);                                  /
 void expect_error(const attempt *attempt, moon_status kind, const char *text); /* as expect_failure */
 void fetch_ok(line *line, const char *path);                                   /* gets, expects 200, frees */
 
+void count_up(int *counter); /* any thread; what it wrote before can be read by who saw the count */
 int count_of(const int *counter);
 bool becomes(const int *counter, int value); /* false when it did not within PATIENCE_MS */
 int64_t now_ms(void);                        /* CLOCK_REALTIME: specs move the monotonic one */

@@ -45,6 +45,7 @@ struct tls_server {
   int connection_count;
   int readyz_status;
   const char *readyz_body;
+  const char *api;
   server_request **requests;
   size_t request_count;
 };
@@ -332,7 +333,20 @@ static const struct {
     {"/not-http", do_not_http},
 };
 
+static const char *api_of(tls_server *server) {
+  pthread_mutex_lock(&server->lock);
+  const char *api = server->api;
+  pthread_mutex_unlock(&server->lock);
+  return api;
+}
+
 static bool behave(connection *c, const server_request *request) {
+  server_request instead = *request;
+  if (!strncmp(request->path, "/api/", 5)) {
+    instead.path = (char *)api_of(c->server);
+    if (!instead.path) return answer_ok(c, request);
+    request = &instead;
+  }
   size_t len = strcspn(request->path, "?");
   for (size_t i = 0; i < sizeof behaviours / sizeof *behaviours; i++) {
     const char *path = behaviours[i].path;
@@ -557,6 +571,12 @@ void tls_server_set_readyz(tls_server *server, int status, const char *body) {
 
 int tls_server_port(const tls_server *server) {
   return server->port;
+}
+
+void tls_server_set_api(tls_server *server, const char *path) {
+  pthread_mutex_lock(&server->lock);
+  server->api = path;
+  pthread_mutex_unlock(&server->lock);
 }
 
 int tls_server_connections(tls_server *server) {

@@ -21,6 +21,7 @@
  *   /hang, /stall             never an answer; 100 of 1000 bytes and no more
  *   /drip?n=N&ms=M            N bytes, one every M ms
  *   /not-http                 text that is no HTTP
+ *   /api/...                  what was set with tls_server_set_api: one of these; else "ok"
  *
  * Everything else is a 404. Records are complete when the client has the answer; they live until the server ends. */
 #ifndef SPEC_TLS_SERVER_H
@@ -64,6 +65,7 @@ int tls_server_port(const tls_server *server);
 
 enum { NEVER_ANSWERED = -1 };
 void tls_server_set_readyz(tls_server *server, int status, const char *body); /* from now on; body is not copied */
+void tls_server_set_api(tls_server *server, const char *path);                /* from now on; not copied */
 
 int tls_server_connections(tls_server *server); /* TCP connections so far */
 int tls_server_open(tls_server *server);        /* those that are open now */
