@@ -560,5 +560,5 @@ int main(void) {
       cmocka_unit_test_setup(a_paused_reader_stays_paused_where_its_call_goes, reset_options),
       cmocka_unit_test_setup(every_call_ends_once_whatever_happens, reset_options),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, fleet_hold_threads, fleet_let_threads_go);
 }

@@ -18,10 +18,15 @@ typedef struct fleet {
   tls_server *servers[FLEET];
 } fleet;
 
+/* Around all specs of a program: keep moonpool's threads. libuv closes its descriptors behind ThreadSanitizer's back,
+ * which would take the next use of a number, by a later thread, for a race. */
+int fleet_hold_threads(void **state);
+int fleet_let_threads_go(void **state);
+
 moon_manager_options fleet_options(void); /* no probes; pools without warm-up and upkeep */
 /* What the server of each does with /api/...; NULL: "ok"; "refused": there is none. */
 void fleet_start(fleet *f, const moon_manager_options *options, size_t count, const char *const *api);
-void fleet_end(fleet *f); /* closes; nothing may be left: no place, no connection in use */
+void fleet_end(fleet *f); /* closes; soon nothing may be left: no place, no connection in use */
 moon_cluster *fleet_cluster(fleet *f, const char *name); /* not a new reference */
 tls_server *fleet_server(fleet *f, const char *name);
 /* Three failed probes with that error; or two good ones. */
