@@ -232,7 +232,7 @@ typedef struct moon_strategy {
 typedef struct moon_manager_options {
   bool enable_failover; /* true */
   bool failover_writes; /* false: only reads (GET, HEAD, OPTIONS) and leases move to another cluster */
-  int64_t cluster_health_check_interval_ms; /* 30000; 0 = no probes */
+  int64_t cluster_health_check_interval_ms; /* 30000; 0 = probes only after requests have failed */
   moon_pool_options default_pool;
 } moon_manager_options;
 
