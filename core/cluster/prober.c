@@ -189,11 +189,11 @@ static void look(moon_probing *p) {
   }
   for (size_t i = 0; i < count; i++) {
     target *t = target_of(p, endpoints[i]);
-    bool new = !t;
-    if (new) t = target_new(p, endpoints[i]);
+    bool fresh = !t;
+    if (fresh) t = target_new(p, endpoints[i]);
     t->listed = true;
     bool urgent = moon_endpoint_take_urgent(endpoints[i]);
-    if (urgent || (new &&moon_endpoint_pause_ms(endpoints[i]) >= 0)) probe_soon(t);
+    if (urgent || (fresh && moon_endpoint_pause_ms(endpoints[i]) >= 0)) probe_soon(t);
     moon_endpoint_release(endpoints[i]);
   }
   free(endpoints);

@@ -1,11 +1,7 @@
-/* prober_spec.c: what the health threads ask, when, and what they make of the answers.
- *
- * Most specs stop the clock and move it themselves: a probe is due when the spec says that the time has come, however
- * busy the machine is. */
+/* prober_spec.c: what the health threads ask, when, and what they make of the answers. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <malloc.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,149 +18,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "cluster/prober.h"
-#include "net/resolver.h"
-#include "support/net_fixture.h"
-
-enum { INTERVAL_MS = 30000, TIMEOUT_MS = 3000 };
-
-/* --- what is probed --- */
-
-typedef struct watched {
-  moon_endpoints *endpoints;
-  moon_probing *probing;
-  atomic_int changes;
-} watched;
-
-static void note_change(void *ctx) {
-  ((watched *)ctx)->changes++;
-}
-
-static moon_endpoints *endpoints_of(moon_target *target, const char *const *urls, bool resolve, int64_t interval_ms) {
-  moon_endpoints *endpoints;
-  moon_error *err = moon_endpoints_new("spec", target, urls, resolve, interval_ms, &endpoints);
-  if (err) fail_msg("no endpoints: %s", err->message);
-  moon_target_release(target);
-  return endpoints;
-}
-
-static void watch(watched *w, moon_target *target, int64_t interval_ms) {
-  w->changes = 0;
-  w->endpoints = endpoints_of(target, NULL, false, interval_ms);
-  w->probing = moon_probing_start(w->endpoints, note_change, w);
-}
-
-static void unwatch(watched *w) {
-  moon_probing_stop(w->probing);
-  moon_endpoints_release(w->endpoints);
-}
-
-static moon_target *plain(const tls_server *server) {
-  return target_of(server, "http", "127.0.0.1");
-}
-
-/* A port on which nobody listens. */
-static moon_target *refusing(void) {
-  tls_server *server = start_plain_server();
-  moon_target *target = plain(server);
-  tls_server_stop(server);
-  return target;
-}
-
-static void with_endpoint(watched *w, void (*use)(moon_endpoint *endpoint)) {
-  size_t count;
-  moon_endpoint **all = moon_endpoints_list(w->endpoints, &count);
-  assert_int_equal(count, 1);
-  use(all[0]);
-  moon_endpoint_release(all[0]);
-  free(all);
-}
-
-static void fail_5_requests(moon_endpoint *endpoint) {
-  moon_error *err = moon_error_new(MOON_CONNECT, "lost");
-  for (int i = 0; i < 5; i++) {
-    moon_endpoint_request_began(endpoint);
-    moon_endpoint_request_ended(endpoint, err, -1);
-  }
-  moon_error_free(err);
-}
-
-/* --- time --- */
-
-static bool clock_stands;
-static moon_endpoints *nobody; /* is never probed */
-
-static void stop_clock(void) {
-  clock_stands = true;
-  moon_clock_set_ms(moon_clock_now_ms());
-}
-
-static void ignore(void *ctx) {}
-
-/* Returns when the health thread has had a turn, so that it knows what time it is. */
-static void wake_health_thread(void) {
-  for (int i = 0; i < 2; i++) moon_probing_stop(moon_probing_start(nobody, ignore, NULL));
-}
-
-static void pass_ms(int64_t ms) {
-  moon_clock_advance_ms(ms);
-  wake_health_thread();
-}
-
-/* One look at whether something has come about; false when it is no use to look again. The clock creeps on meanwhile,
- * because what is on its way may need a timer. */
-static bool goes_on(int64_t since_ms) {
-  if (clock_stands) pass_ms(1);
-  sleep_ms(2);
-  return now_ms() - since_ms < PATIENCE_MS;
-}
-
-static void wait_for_requests(tls_server *server, const char *path, int count) {
-  for (int64_t since_ms = now_ms(); tls_server_count(server, path) < count;) {
-    if (!goes_on(since_ms)) fail_msg("%d requests for %s, expected %d", tls_server_count(server, path), path, count);
-  }
-}
-
-static void wait_for_state(const watched *w, moon_health_state state) {
-  for (int64_t since_ms = now_ms(); moon_endpoints_state(w->endpoints) != state;) {
-    if (!goes_on(since_ms)) {
-      fail_msg("it is %s, and should be %s", moon_health_state_name(moon_endpoints_state(w->endpoints)),
-               moon_health_state_name(state));
-    }
-  }
-}
-
-static void wait_for_count(atomic_int *counter, int count) {
-  for (int64_t since_ms = now_ms(); *counter < count;) {
-    if (!goes_on(since_ms)) fail_msg("%d times, expected %d", *counter, count);
-  }
-}
-
-/* All probes have ended, and the health thread has taken note. */
-static void wait_for_quiet(tls_server *server) {
-  for (int64_t since_ms = now_ms(); tls_server_open(server);) {
-    if (!goes_on(since_ms)) fail_msg("%d connections are still open", tls_server_open(server));
-  }
-  wake_health_thread();
-}
-
-static void wait_for_probe(tls_server *server, int number) {
-  wait_for_requests(server, "/readyz", number);
-  wait_for_quiet(server);
-}
-
-static int prepare(void **state) {
-  nobody = endpoints_of(refusing(), NULL, false, 0);
-  return 0;
-}
-
-static int clean_up(void **state) {
-  moon_clock_run();
-  clock_stands = false;
-  moon_resolve_with(NULL);
-  moon_endpoints_release(nobody);
-  return 0;
-}
+#include "support/probing_fixture.h"
 
 /* --- what is asked, and what the answers mean --- */
 
@@ -267,6 +121,29 @@ static void finds_a_server_healthy_that_refuses_credentials_or_turns_requests_aw
 }
 
 /* --- when --- */
+
+static void with_endpoint(watched *w, void (*use)(moon_endpoint *endpoint)) {
+  size_t count;
+  moon_endpoint **all = moon_endpoints_list(w->endpoints, &count);
+  assert_int_equal(count, 1);
+  use(all[0]);
+  moon_endpoint_release(all[0]);
+  free(all);
+}
+
+static void answer_a_request(moon_endpoint *endpoint) {
+  moon_endpoint_request_began(endpoint);
+  moon_endpoint_request_ended(endpoint, NULL, 1000);
+}
+
+static void fail_5_requests(moon_endpoint *endpoint) {
+  moon_error *err = moon_error_new(MOON_CONNECT, "lost");
+  for (int i = 0; i < 5; i++) {
+    moon_endpoint_request_began(endpoint);
+    moon_endpoint_request_ended(endpoint, err, -1);
+  }
+  moon_error_free(err);
+}
 
 typedef struct busy {
   moon_task task;
@@ -400,6 +277,24 @@ static void probes_only_what_requests_have_found_failing_where_the_interval_is_0
   assert_int_equal(tls_server_connections(server), 0);
   with_endpoint(&w, fail_5_requests);
   wait_for_probe(server, 1);
+  assert_int_equal(moon_endpoints_state(w.endpoints), MOON_HEALTH_HEALTHY);
+  pass_ms(600000);
+  sleep_ms(5);
+  assert_int_equal(tls_server_connections(server), 1);
+  unwatch(&w);
+  tls_server_stop(server);
+}
+
+static void stops_probing_when_a_request_has_succeeded_where_the_interval_is_0(void **state) {
+  stop_clock();
+  tls_server *server = start_plain_server();
+  tls_server_set_readyz(server, 503, "");
+  watched w;
+  watch(&w, plain(server), 0);
+  with_endpoint(&w, fail_5_requests);
+  wait_for_probe(server, 1);
+  assert_int_equal(moon_endpoints_state(w.endpoints), MOON_HEALTH_SUSPECT);
+  with_endpoint(&w, answer_a_request);
   assert_int_equal(moon_endpoints_state(w.endpoints), MOON_HEALTH_HEALTHY);
   pass_ms(600000);
   sleep_ms(5);
@@ -610,125 +505,7 @@ static void tells_nothing_after_it_was_stopped(void **state) {
   tls_server_stop(server);
 }
 
-/* --- names --- */
-
-static pthread_mutex_t answer_lock = PTHREAD_MUTEX_INITIALIZER;
-static const char *answer[3]; /* addresses; none: the lookup fails */
-static atomic_int lookups, lookups_ended;
-static atomic_bool resolver_hangs;
-
-static void set_answer(const char *first, const char *second) {
-  pthread_mutex_lock(&answer_lock);
-  answer[0] = first;
-  answer[1] = second;
-  pthread_mutex_unlock(&answer_lock);
-}
-
-static int spec_resolver(const char *host, char ***addresses, size_t *count) {
-  lookups++;
-  for (int i = 0; i < PATIENCE_MS && resolver_hangs; i++) sleep_ms(1);
-  pthread_mutex_lock(&answer_lock);
-  *addresses = moon_zalloc(sizeof answer);
-  while (answer[*count]) {
-    (*addresses)[*count] = moon_strdup(answer[*count]);
-    ++*count;
-  }
-  pthread_mutex_unlock(&answer_lock);
-  lookups_ended++;
-  return *count ? 0 : EAI_AGAIN;
-}
-
-static void watch_name(watched *w, const tls_server *server) {
-  lookups = lookups_ended = 0;
-  moon_resolve_with(spec_resolver);
-  w->changes = 0;
-  w->endpoints = endpoints_of(target_of(server, "https", "localhost"), NULL, true, INTERVAL_MS);
-  w->probing = moon_probing_start(w->endpoints, note_change, w);
-}
-
-/* The addresses of the endpoints become these, in any order. */
-static void wait_for_addresses(watched *w, const char *first, const char *second) {
-  bool same = false;
-  for (int64_t since_ms = now_ms(); !same;) {
-    size_t count, found = 0;
-    moon_endpoint_stats *stats = moon_endpoints_stats(w->endpoints, &count);
-    for (size_t i = 0; i < count; i++) {
-      const char *address = stats[i].address ? stats[i].address : "";
-      found += !strcmp(address, first) || (second && !strcmp(address, second));
-    }
-    same = found == count && count == (second ? 2 : 1);
-    moon_endpoint_stats_free(stats, count);
-    if (!same && !goes_on(since_ms)) fail_msg("%zu endpoints, %zu of which are expected", count, found);
-  }
-}
-
-static void looks_names_up_every_30_s_and_probes_what_it_finds(void **state) {
-  stop_clock();
-  tls_server *server = start_server();
-  watched w;
-  set_answer("127.0.0.1", NULL);
-  watch_name(&w, server);
-  wait_for_addresses(&w, "127.0.0.1", NULL);
-  wait_for_state(&w, MOON_HEALTH_HEALTHY);
-  assert_int_equal(lookups, 1);
-
-  set_answer("127.0.0.1", "127.0.0.9");
-  pass_ms(26000);
-  sleep_ms(5);
-  assert_int_equal(lookups, 1);
-  pass_ms(7000);
-  wait_for_addresses(&w, "127.0.0.1", "127.0.0.9");
-
-  set_answer("127.0.0.9", NULL);
-  pass_ms(33000);
-  wait_for_addresses(&w, "127.0.0.9", NULL);
-  wait_for_state(&w, MOON_HEALTH_SUSPECT); /* nobody listens there */
-  wait_for_quiet(server);
-  int before = tls_server_count(server, "/readyz");
-  pass_ms(2 * INTERVAL_MS);
-  sleep_ms(5);
-  assert_int_equal(tls_server_count(server, "/readyz"), before); /* what has left the name is left alone */
-  unwatch(&w);
-  tls_server_stop(server);
-}
-
-static void keeps_the_addresses_when_a_lookup_fails_and_asks_again_soon(void **state) {
-  stop_clock();
-  tls_server *server = start_server();
-  watched w;
-  set_answer("127.0.0.1", NULL);
-  watch_name(&w, server);
-  wait_for_addresses(&w, "127.0.0.1", NULL);
-  set_answer(NULL, NULL);
-  pass_ms(33000);
-  wait_for_count(&lookups_ended, 2);
-  wake_health_thread();
-  set_answer("127.0.0.1", "127.0.0.9");
-  pass_ms(4000);
-  sleep_ms(5);
-  assert_int_equal(lookups, 2);
-  wait_for_addresses(&w, "127.0.0.1", NULL);
-  pass_ms(1600);
-  wait_for_addresses(&w, "127.0.0.1", "127.0.0.9");
-  unwatch(&w);
-  tls_server_stop(server);
-}
-
-static void ends_without_waiting_for_a_resolver_that_hangs(void **state) {
-  tls_server *server = start_server();
-  watched w;
-  set_answer("127.0.0.1", NULL);
-  resolver_hangs = true;
-  watch_name(&w, server);
-  wait_for_count(&lookups, 1);
-  unwatch(&w);
-  assert_int_equal(lookups_ended, 0);
-  resolver_hangs = false;
-  wait_for_count(&lookups_ended, 1);
-  tls_server_stop(server);
-}
-
-#define SPEC(name) cmocka_unit_test_setup_teardown(name, prepare, clean_up)
+#define SPEC(name) cmocka_unit_test_setup_teardown(name, start_probing_spec, end_probing_spec)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -743,6 +520,7 @@ int main(void) {
       SPEC(needs_two_good_probes_to_bring_a_server_back),
       SPEC(probes_at_once_when_5_requests_have_failed),
       SPEC(probes_only_what_requests_have_found_failing_where_the_interval_is_0),
+      SPEC(stops_probing_when_a_request_has_succeeded_where_the_interval_is_0),
       SPEC(probes_64_at_once_and_the_others_in_turn),
       SPEC(uses_a_thread_for_250_clusters_and_at_most_one_for_a_core),
       SPEC(leaves_nothing_behind_after_300_clusters_three_times_over),
@@ -750,9 +528,6 @@ int main(void) {
       SPEC(ends_a_check_when_a_hung_server_has_had_its_time),
       SPEC(ends_a_check_when_probing_ends),
       SPEC(tells_nothing_after_it_was_stopped),
-      SPEC(looks_names_up_every_30_s_and_probes_what_it_finds),
-      SPEC(keeps_the_addresses_when_a_lookup_fails_and_asks_again_soon),
-      SPEC(ends_without_waiting_for_a_resolver_that_hangs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
