@@ -411,6 +411,16 @@ moon_health_state moon_endpoint_state(const moon_endpoint *endpoint) {
   return state;
 }
 
+moon_error *moon_endpoint_unreachable(const moon_endpoint *endpoint) {
+  lock(endpoint->set);
+  const moon_error *last = endpoint->health.last_error;
+  bool unreachable = endpoint->health.state == MOON_HEALTH_UNHEALTHY && last && !last->http_status;
+  moon_error *err = NULL;
+  if (unreachable) err = moon_error_new(MOON_CONNECT, "the server does not answer any more: %s", last->message);
+  unlock(endpoint->set);
+  return err;
+}
+
 /* The lock is held. */
 static int surplus(const moon_endpoint *endpoint, moon_conn_kind kind, int64_t now_ms) {
   const moon_endpoints *set = endpoint->set;

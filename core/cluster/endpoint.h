@@ -55,6 +55,8 @@ void moon_endpoint_connected(moon_endpoint *endpoint);
 void moon_endpoint_connect_failed(moon_endpoint *endpoint, const moon_error *err); /* counts as a failed request too */
 void moon_endpoint_closed(moon_endpoint *endpoint, moon_conn_kind kind);           /* the connection counts no more */
 moon_health_state moon_endpoint_state(const moon_endpoint *endpoint);
+/* When it is unhealthy because it does not answer at all: an error for those who wait for its answers. Else NULL. */
+moon_error *moon_endpoint_unreachable(const moon_endpoint *endpoint);
 moon_endpoint *moon_endpoint_retain(moon_endpoint *endpoint);
 void moon_endpoint_release(moon_endpoint *endpoint);
 /* How many connections of that kind it has beyond its even part, now that all usable endpoints are considered: > 0

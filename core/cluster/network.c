@@ -22,6 +22,7 @@
 
 enum {
   MOVE_EVERY_MS = 250,
+  DEAD_EVERY_MS = 1000,   /* while reads may become silent on connections to a server that is down */
   LEAST_CONNECT_MS = 100, /* for the last of many endpoints, when those before took longer than they should */
 };
 
@@ -68,6 +69,7 @@ typedef struct wire {
 } wire;
 
 static void look_over(moon_network *network);
+static void post_look(moon_network *network);
 
 /* --- what the transport tells --- */
 
@@ -89,7 +91,7 @@ static void on_established(void *owner, int max_streams) {
   forget_tries(w);
   moon_endpoint_connected(w->endpoint);
   moon_conn_connected(w->conn, max_streams);
-  look_over(w->network);
+  post_look(w->network);
 }
 
 /* On to the next endpoint; from a task, because the transport cannot be closed here. */
@@ -276,14 +278,22 @@ static bool is_surplus(const wire *w) {
   return w->established && !w->leaving && moon_endpoint_surplus(w->endpoint, w->network->kind) > 0;
 }
 
-/* No new users for connections to a server that is down, while there is another one. */
-static void leave_the_dead(moon_network *network) {
+/* A server that is down, while there is another one: no new users for its connections; and when it does not answer at
+ * all, nobody waits for what it was asked to read: that is asked of another one. True: look again soon. */
+static bool leave_the_dead(moon_network *network) {
+  bool again = false;
   for (moon_list *node = network->wires.next; node != &network->wires; node = node->next) {
     wire *w = MOON_ENTRY(node, wire, node);
-    if (!is_surplus(w) || moon_health_usable(moon_endpoint_state(w->endpoint))) continue;
-    count_no_more(w);
-    moon_conn_drain(w->conn);
+    if (!w->established || moon_health_usable(moon_endpoint_state(w->endpoint))) continue;
+    if (is_surplus(w)) {
+      count_no_more(w);
+      moon_conn_drain(w->conn);
+    }
+    moon_error *why = w->leaving ? moon_endpoint_unreachable(w->endpoint) : NULL;
+    if (why && moon_transport_give_up_reads(w->transport, why)) again = true;
+    moon_error_free(why);
   }
+  return again;
 }
 
 static bool move_one(moon_network *network, bool idle_only) {
@@ -303,14 +313,15 @@ static void look_over(moon_network *network) {
   pthread_mutex_unlock(&network->lock);
   if (!pool) return; /* it is being made: set_pool looks again */
   moon_pool_rotate(pool, moon_endpoints_count(network->endpoints) > 1);
-  leave_the_dead(network);
-  if (moon_timer_active(&network->look_timer) && network->moved_ms + MOVE_EVERY_MS > moon_clock_now_ms()) return;
-  int64_t next_ms = -1;
+  bool again = leave_the_dead(network);
+  int64_t now_ms = moon_clock_now_ms(), next_ms = -1;
+  if (moon_timer_active(&network->look_timer) && network->moved_ms + MOVE_EVERY_MS > now_ms) return;
   if (move_one(network, true) || move_one(network, false)) {
-    network->moved_ms = moon_clock_now_ms();
-    next_ms = network->moved_ms + MOVE_EVERY_MS;
+    network->moved_ms = now_ms;
+    next_ms = now_ms + MOVE_EVERY_MS;
   } else {
     next_ms = moon_endpoints_retry_at_ms(network->endpoints);
+    if (again && (next_ms < 0 || next_ms > now_ms + DEAD_EVERY_MS)) next_ms = now_ms + DEAD_EVERY_MS;
   }
   if (next_ms >= 0)
     moon_reactor_set_timer(network->reactor, &network->look_timer, next_ms);

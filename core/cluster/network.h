@@ -14,7 +14,8 @@ struct moon_cluster;
  * on with the next; only when all have failed does the pool hear of it, with one error that names them all. The time
  * for one try is the pool's connect timeout, divided by the endpoints that are left. Connections that an endpoint has
  * beyond its part (another one came back) are moved, one every 250 ms, idle ones first. Those to an endpoint that has
- * become unhealthy, while another has not, take no new users. The network side lives as long as the pool. */
+ * become unhealthy, while another has not, take no new users; reads that got no byte for 3 s from one that does not
+ * answer at all end as lost, so that they are tried again elsewhere. The network side lives as long as the pool. */
 moon_pool *moon_network_pool(const char *name, const moon_pool_options *options, moon_endpoints *endpoints,
                              moon_event_queue *events);
 

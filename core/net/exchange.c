@@ -246,6 +246,11 @@ void moon_exchange_begin(moon_transport *t, moon_exchange *exchange) {
   set_timer(exchange, due_ms(exchange));
 }
 
+bool moon_exchange_is_silent(const moon_exchange *exchange, int64_t now_ms) {
+  int64_t since_ms = exchange->heard_ms ? exchange->heard_ms : exchange->started_ms;
+  return !exchange->paused && now_ms - since_ms >= SILENT_MS;
+}
+
 void moon_exchange_pause(moon_exchange *exchange, bool paused) {
   if (exchange->paused == paused) return;
   exchange->paused = paused;

@@ -495,6 +495,25 @@ void moon_transport_abort(moon_exchange *exchange, moon_error *err) {
   settle(t);
 }
 
+static moon_exchange *first_silent_read(const moon_transport *t, int64_t now_ms, bool *others) {
+  *others = false;
+  for (moon_list *node = t->running.next; node != &t->running; node = node->next) {
+    moon_exchange *exchange = MOON_ENTRY(node, moon_exchange, node);
+    if (!moon_request_is_read(exchange->request)) continue;
+    if (moon_exchange_is_silent(exchange, now_ms)) return exchange;
+    *others = true;
+  }
+  return NULL;
+}
+
+bool moon_transport_give_up_reads(moon_transport *t, const moon_error *why) {
+  int64_t now_ms = moon_clock_now_ms();
+  bool others;
+  for (moon_exchange *exchange; (exchange = first_silent_read(t, now_ms, &others));)
+    moon_transport_abort(exchange, moon_error_copy(why));
+  return others;
+}
+
 void moon_transport_pause(moon_exchange *exchange, bool paused) {
   moon_transport *t = exchange->transport;
   if (!t) return;

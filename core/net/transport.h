@@ -44,6 +44,9 @@ void moon_transport_run(moon_transport *transport, moon_exchange *exchange);
  * HTTP/1.1 this costs the connection. */
 void moon_transport_abort(moon_exchange *exchange, moon_error *err);
 void moon_transport_pause(moon_exchange *exchange, bool paused);
+/* The server is believed to be gone: ends those requests that only read, and for which nothing has come for 3 s, with
+ * copies of `why`. True: other reads run on, and may be silent later. Not from inside an event of this transport. */
+bool moon_transport_give_up_reads(moon_transport *transport, const moon_error *why);
 /* Ends all requests with MOON_CLOSED, closes the socket, frees the transport. Never from an event or a `done`. */
 void moon_transport_close(moon_transport *transport);
 

@@ -56,6 +56,7 @@ int moon_transport_close_socket(void *transport, curl_socket_t fd);
 /* exchange.c */
 void moon_exchange_begin(moon_transport *transport,
                          moon_exchange *exchange); /* takes or makes the easy handle and sets it up */
+bool moon_exchange_is_silent(const moon_exchange *exchange, int64_t now_ms); /* for a while, and not because of us */
 void moon_exchange_pause(moon_exchange *exchange, bool paused);
 void moon_exchange_end(moon_exchange *exchange);                     /* libcurl says it is over: exchange->result */
 void moon_exchange_finish(moon_exchange *exchange, moon_error *err); /* over for another reason */

@@ -189,6 +189,16 @@ static char *failure_of(const char *path, int64_t timeout_ms) {
   return message;
 }
 
+static void cancel_and_wait(moon_call *made, result *r) {
+  moon_call_cancel(made);
+  moon_call_release(made);
+  pthread_mutex_lock(&r->lock);
+  while (!r->done) pthread_cond_wait(&r->over, &r->lock);
+  pthread_mutex_unlock(&r->lock);
+  assert_int_equal(r->err->kind, MOON_CANCELLED);
+  moon_error_free(r->err);
+}
+
 /* Reads without a pause, on threads of their own. */
 typedef struct readers {
   pthread_t threads[3];
@@ -260,14 +270,7 @@ static void long_streams_are_spread_by_themselves(void **state) {
     moon_endpoint_stats_free(stats, count);
   }
   assert_true(even);
-  for (int i = 0; i < 4; i++) {
-    moon_call_cancel(calls[i]);
-    moon_call_release(calls[i]);
-    pthread_mutex_lock(&r[i].lock);
-    while (!r[i].done) pthread_cond_wait(&r[i].over, &r[i].lock);
-    pthread_mutex_unlock(&r[i].lock);
-    moon_error_free(r[i].err);
-  }
+  for (int i = 0; i < 4; i++) cancel_and_wait(calls[i], &r[i]);
 }
 
 /* --- dead ones --- */
@@ -374,6 +377,41 @@ static void an_unhealthy_server_is_left_and_returned_to(void **state) {
   for (int i = 0; i < 2; i++) probe(0, NULL);
   moon_network_rebalance(moon_cluster_pool(cluster));
   expect_spread("2 2");
+}
+
+/* Starts a request that no server will answer, on the first server. */
+static moon_call *stuck(const char *method, result *r) {
+  *r = (result){PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, NULL};
+  int before = tls_server_count(servers[0], "/hang");
+  moon_call_handler handler = {.ctx = r, .done = call_done};
+  moon_request *request = new_request("/hang", 0, -1);
+  free(request->method);
+  request->method = moon_strdup(method);
+  moon_call *made = moon_call_start(cluster, request, &handler);
+  for (int64_t until_ms = now_ms() + PATIENCE_MS; now_ms() < until_ms; sleep_ms(5))
+    if (tls_server_count(servers[0], "/hang") > before) break;
+  assert_int_equal(tls_server_count(servers[0], "/hang"), before + 1);
+  return made;
+}
+
+static void reads_that_hang_on_a_server_that_is_down_are_asked_of_another(void **state) {
+  start_servers(2);
+  make_cluster_of(target_of(servers[0], "http", "127.0.0.1"), (const char *const *)urls, false, pool_of(0, 4), 30000);
+  for (size_t n = 0; n < 2; n++) probe(n, NULL);
+  for (int i = 0; i < 3; i++) probe(1, "timed out"); /* so that both requests go to the other one */
+  result read, write;
+  moon_call *reading = stuck("GET", &read), *writing = stuck("POST", &write);
+  for (int i = 0; i < 2; i++) probe(1, NULL);
+  for (int i = 0; i < 3; i++) probe(0, "timed out");
+  moon_network_rebalance(moon_cluster_pool(cluster));
+  for (int64_t until_ms = now_ms() + PATIENCE_MS; now_ms() < until_ms; sleep_ms(20))
+    if (tls_server_count(servers[1], "/hang")) break;
+  const server_request *moved = tls_server_find(servers[1], "/hang");
+  assert_non_null(moved);
+  assert_string_equal(moved->method, "GET");
+  cancel_and_wait(reading, &read);
+  cancel_and_wait(writing, &write);
+  assert_int_equal(tls_server_count(servers[1], "/hang"), 1); /* a write is not sent twice */
 }
 
 static void a_cluster_whose_servers_are_all_unhealthy_is_down(void **state) {
@@ -485,6 +523,7 @@ int main(void) {
       cmocka_unit_test_teardown(a_server_killed_and_brought_back_costs_no_read_and_gets_its_part_again, end),
       cmocka_unit_test_teardown(leases_stay_where_they_are_while_others_move, end),
       cmocka_unit_test_teardown(an_unhealthy_server_is_left_and_returned_to, end),
+      cmocka_unit_test_teardown(reads_that_hang_on_a_server_that_is_down_are_asked_of_another, end),
       cmocka_unit_test_teardown(a_cluster_whose_servers_are_all_unhealthy_is_down, end),
       cmocka_unit_test_teardown(every_address_of_a_name_is_used_and_left_when_it_goes, end),
       cmocka_unit_test_teardown(counts_failures_and_learns_latencies, end),
