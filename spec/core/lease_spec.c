@@ -239,10 +239,11 @@ static void when_nothing_is_left_one_error_names_every_cluster_and_why(void **st
   START("refused", "refused", NULL);
   fleet_fell(&f, "c", "its probes fail");
   asker *a = ask("b");
-  expect_refusal(a, MOON_NO_HEALTHY_CLUSTER, "a",
-                 "\"a\": http://127.0.0.1:1: connection refused (nothing listens on that port); "
-                 "\"b\": http://127.0.0.1:1: connection refused (nothing listens on that port); "
-                 "\"c\": its probes fail");
+  expect_refusal(
+      a, MOON_NO_HEALTHY_CLUSTER, "a",
+      "\"a\": failed for this request already (http://127.0.0.1:1: connection refused (nothing listens on that port)); "
+      "\"b\": failed for this request already (http://127.0.0.1:1: connection refused (nothing listens on that port)); "
+      "\"c\": its probes fail");
   done_with(a);
   fleet_end(&f);
 }
