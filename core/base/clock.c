@@ -32,6 +32,12 @@ int64_t moon_clock_wall_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t moon_clock_thread_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 void moon_clock_set_ms(int64_t now_ms) {
   atomic_store(&frozen_ns, now_ms * 1000000);
 }

@@ -11,6 +11,7 @@ int64_t moon_clock_now_ms(void);
 int64_t moon_clock_now_ns(void);
 int64_t moon_clock_coarse_ms(void); /* up to 10 ms behind now_ms, at a quarter of its cost */
 int64_t moon_clock_wall_ms(void);   /* since 1970, UTC; not settable */
+int64_t moon_clock_thread_ns(void); /* what the calling thread has had of the processor; not settable */
 
 void moon_clock_set_ms(int64_t now_ms);       /* freezes the clock at now_ms (> 0) */
 void moon_clock_advance_ms(int64_t delta_ms); /* moves a frozen clock */

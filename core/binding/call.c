@@ -8,7 +8,6 @@
 
 #include "base/alloc.h"
 #include "binding/error.h"
-#include "binding/feed.h"
 #include "binding/json.h"
 #include "binding/request.h"
 #include "cluster/status.h"
@@ -26,11 +25,13 @@ static const char readers_key; /* registry: a list of readers that wait for the 
 
 typedef enum body_form { UNKNOWN, JSON, TEXT } body_form;
 
+/* The frame: the handle, the request table, what else the script gave, the operation. */
+enum { OP_INDEX = 4 };
+
 /* The operation: a userdata in the waiting frame; its user value is the reader. */
 typedef struct call_op {
   moon_feed *feed;
   moon_request *request; /* until the start */
-  moon_cluster *cluster; /* a reference */
   moon_runtime *runtime;
   moon_wait wait;
   bool raw;
@@ -45,12 +46,10 @@ static int op_close(lua_State *L) {
   call_op *op = lua_touserdata(L, 1);
   moon_feed_drop(op->feed);
   moon_request_free(op->request);
-  moon_cluster_release(op->cluster);
   moon_buffer_free(&op->text);
   free(op->failed);
   op->feed = NULL;
   op->request = NULL;
-  op->cluster = NULL;
   op->failed = NULL;
   return 0;
 }
@@ -77,7 +76,7 @@ static void keep_reader(lua_State *L, call_op *op) {
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   if (count < SPARE_READERS) {
     moon_json_reader_reset(L, op->reader);
-    lua_getiuservalue(L, 3, 1);
+    lua_getiuservalue(L, OP_INDEX, 1);
     lua_rawseti(L, -2, count + 1);
   }
   lua_pop(L, 1);
@@ -132,9 +131,10 @@ static moon_error *protocol_error(const call_op *op, const char *what, const cha
   moon_error *err = moon_error_new(MOON_PROTOCOL, "%s %s: %s%s; the answer begins: %s", request->method, request->path,
                                    what, problem, begin);
   free(begin);
-  err->http_status = moon_feed_news(op->feed)->status;
-  moon_error_set(&err->cluster, moon_cluster_name(op->cluster));
-  moon_error_set(&err->endpoint, moon_cluster_target(op->cluster)->server);
+  const moon_news *news = moon_feed_news(op->feed);
+  err->http_status = news->status;
+  moon_error_set(&err->cluster, moon_cluster_name(news->cluster));
+  moon_error_set(&err->endpoint, moon_cluster_target(news->cluster)->server);
   return err;
 }
 
@@ -156,10 +156,9 @@ static moon_error *push_body(lua_State *L, call_op *op) {
   return NULL;
 }
 
-/* The frame: the handle, the request table, the operation. */
 static int finished(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
-  call_op *op = lua_touserdata(L, 3);
+  call_op *op = lua_touserdata(L, OP_INDEX);
   moon_news *news = moon_feed_news(op->feed);
   moon_error *err = news->err;
   news->err = NULL;
@@ -168,41 +167,35 @@ static int finished(lua_State *L, int status, lua_KContext ctx) {
   if (err) return moon_push_error(L, err);
   lua_pushinteger(L, news->status);
   moon_headers_push(L, &news->headers);
-  return 3;
+  lua_pushstring(L, moon_cluster_name(news->cluster));
+  return 4;
 }
 
-int moon_call_from_lua(lua_State *L, moon_cluster *cluster) {
-  lua_settop(L, 2);
+int moon_call_from_lua(lua_State *L, moon_callee_find find) {
+  lua_settop(L, OP_INDEX - 1);
   call_op *op = lua_newuserdatauv(L, sizeof *op, 1);
   *op = (call_op){.runtime = moon_runtime_of(L)};
   lua_rawgetp(L, LUA_REGISTRYINDEX, &op_key);
   lua_setmetatable(L, -2);
-  lua_toclose(L, 3);
+  lua_toclose(L, OP_INDEX);
   op->request = moon_zalloc(sizeof *op->request);
   moon_request_read(L, 2, op->request, DEFAULT_TIMEOUT_MS);
   lua_getfield(L, 2, "raw");
   op->raw = lua_toboolean(L, -1);
   lua_pop(L, 1);
   op->reader = push_reader(L);
-  lua_setiuservalue(L, 3, 1);
-  moon_conn *conn = NULL;
-  moon_lease *lease = NULL;
-  if (!cluster) conn = moon_connection_use(L, 1, &lease, &cluster);
-  op->cluster = moon_cluster_retain(cluster);
+  lua_setiuservalue(L, OP_INDEX, 1);
+  moon_callee callee = {0};
+  find(L, op->request, &callee);
   op->feed = moon_feed_new(op->runtime, BATCH, tell, op);
   moon_request *request = op->request;
   op->request = NULL;
-  moon_feed_start(op->feed, cluster, conn, lease, request);
+  moon_feed_start(op->feed, &callee, request);
   return moon_runtime_wait(L, &op->wait, 0, finished);
 }
 
 void moon_call_open(lua_State *L) {
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &readers_key);
-  lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, op_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, op_close);
-  lua_setfield(L, -2, "__gc");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &op_key);
+  moon_op_meta(L, &op_key, op_close);
 }

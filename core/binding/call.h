@@ -4,11 +4,11 @@
 
 #include <lua.h>
 
-#include "binding/connection.h"
+#include "binding/feed.h"
 
-/* Makes the request table at index 2 a call over any connection of the cluster, or, when that is NULL, over the leased
- * connection at index 1, and waits: body, status, headers; or nil and an error. To be tail-called by a C function. */
-int moon_call_from_lua(lua_State *L, moon_cluster *cluster);
+/* Makes the request table at index 2 a call to what `find` finds, and waits: body, status, headers, name of the
+ * cluster; or nil and an error. To be tail-called by a C function. */
+int moon_call_from_lua(lua_State *L, moon_callee_find find);
 /* Makes the metatable of the operation. */
 void moon_call_open(lua_State *L);
 

@@ -48,10 +48,11 @@ void moon_lease_release(moon_lease *lease) {
   free(lease);
 }
 
-moon_connection *moon_connection_push(lua_State *L) {
+moon_connection *moon_connection_push(lua_State *L, int pool) {
+  pool = lua_absindex(L, pool);
   moon_connection *connection = lua_newuserdatauv(L, sizeof *connection, 1);
   *connection = (moon_connection){.tag = &type_tag};
-  lua_pushvalue(L, 1);
+  lua_pushvalue(L, pool);
   lua_setiuservalue(L, -2, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
   lua_setmetatable(L, -2);
@@ -95,8 +96,10 @@ static moon_connection *check_leased(lua_State *L, int index) {
   return connection;
 }
 
-moon_conn *moon_connection_use(lua_State *L, int index, moon_lease **lease, moon_cluster **cluster) {
-  moon_connection *connection = check_leased(L, index);
+/* The leased connection, for a call, which shares the lease. */
+static void find_connection(lua_State *L, const moon_request *request, moon_callee *out) {
+  (void)request;
+  moon_connection *connection = check_leased(L, 1);
   if (!connection->shared) {
     moon_lease *shared = moon_zalloc(sizeof *shared);
     atomic_init(&shared->refs, 1);
@@ -107,9 +110,14 @@ moon_conn *moon_connection_use(lua_State *L, int index, moon_lease **lease, moon
     connection->shared = shared;
   }
   atomic_fetch_add(&connection->shared->refs, 1);
-  *lease = connection->shared;
-  *cluster = connection->cluster;
-  return connection->conn;
+  out->lease = connection->shared;
+  out->conn = connection->conn;
+}
+
+const moon_cluster *moon_connection_check(lua_State *L, int index) {
+  moon_connection *connection = check_leased(L, index);
+  lua_getiuservalue(L, index, 1);
+  return connection->cluster;
 }
 
 void moon_connection_release(lua_State *L, int index, const moon_pool *pool) {
@@ -180,12 +188,12 @@ static int connection_index(lua_State *L) {
 
 static int connection_call(lua_State *L) {
   check_leased(L, 1);
-  return moon_call_from_lua(L, NULL);
+  return moon_call_from_lua(L, find_connection);
 }
 
 static int connection_stream(lua_State *L) {
   check_leased(L, 1);
-  return moon_stream_from_lua(L, NULL);
+  return moon_stream_from_lua(L, find_connection);
 }
 
 static int connection_info(lua_State *L) {

@@ -13,13 +13,13 @@ void moon_lease_release(moon_lease *lease); /* NULL is fine */
 typedef struct moon_connection moon_connection;
 
 /* Pushes a handle that holds nothing yet: first the handle, then the connection, so that none is lost when memory is.
- * The handle of the pool that it will be leased from is at index 1. */
-moon_connection *moon_connection_push(lua_State *L);
+ * The handle of the pool that it will be leased from is at index `pool`. */
+moon_connection *moon_connection_push(lua_State *L, int pool);
 /* The handle takes over the lease of `conn`, its place in the cluster, and `origin` (or NULL): where in the script it
  * was acquired. */
 void moon_connection_set(moon_connection *connection, moon_cluster *cluster, moon_conn *conn, char *origin);
-/* The connection and its lease at `index`, for a call. Raises when it was given back. */
-moon_conn *moon_connection_use(lua_State *L, int index, moon_lease **lease, moon_cluster **cluster);
+/* Raises unless the handle at `index` is a lease that was not given back; pushes the handle of its pool. */
+const moon_cluster *moon_connection_check(lua_State *L, int index);
 /* Gives back the lease at `index`, which must be of `pool` unless that is NULL. Raises when it cannot be. */
 void moon_connection_release(lua_State *L, int index, const moon_pool *pool);
 

@@ -65,6 +65,8 @@ static void set_running(moon_runtime *runtime, moon_activation *activation) {
   if (!co) return;
   if (runtime->stopping && runtime->closing == 0)
     arm(runtime, co);
+  else if (runtime->selecting)
+    moon_strategy_watch(co);
   else if (lua_gethook(co) == stop_hook)
     lua_sethook(co, NULL, 0, 0);
 }

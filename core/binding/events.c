@@ -1,11 +1,12 @@
 /* events.c: see events.h.
  *
- * Pools append to the queue on any thread; the first append after an empty queue posts one completion, which takes out
- * everything on the Lua thread and calls the listeners, in order. Listeners are in a registry table by pool id. A pool
- * that had no listener when its events were taken out makes none until it gets one.
+ * Pools and managers append to the queue on any thread; the first append after an empty queue posts one completion,
+ * which takes out everything on the Lua thread and calls the listeners, in order. Who may tell events is known by its
+ * source: a userdata in a registry table. One that had no listener when its events were taken out makes none until it
+ * gets one.
  *
- * The hub is collected after all pool handles (it was made before them). It waits then, shortly, for the pools that are
- * still closing, and ends the reactors, so that no thread of ours runs while the process ends. */
+ * The hub is collected after all handles of pools and managers (it was made before them). It waits then, shortly, for
+ * the pools that are still closing, and ends the reactors, so that no thread of ours runs while the process ends. */
 #include "binding/events.h"
 
 #include <lauxlib.h>
@@ -21,9 +22,18 @@
 
 enum { QUEUE_LIMIT = 10000, LAST_WAIT_MS = 2000 };
 
-static const char hub_key;       /* registry: the hub */
-static const char listeners_key; /* registry: pool id -> function */
-static const char pools_key;     /* registry: pool id -> light userdata of the pool, while its handle lives */
+static const char hub_key;     /* registry: the hub */
+static const char sources_key; /* registry: source of events -> source */
+static const char await_key;   /* registry: metatable of those who wait for what is being closed */
+
+/* Who tells events. User value LISTENER: the function, or nil; of a manager's pool, the manager's source. User value
+ * NAME: of a manager's pool, the cluster's. */
+typedef struct source {
+  moon_pool *pool;       /* of a handle of its own; or NULL */
+  moon_manager *manager; /* or NULL: of a manager's pool */
+  bool heard_out;        /* the manager: its last events are waited for, whether or not somebody listens */
+} source;
+enum { LISTENER = 1, NAME = 2 };
 
 struct moon_hub {
   atomic_int refs; /* the universe's, and one for the completion while it is posted */
@@ -32,12 +42,19 @@ struct moon_hub {
   moon_completion completion;
   atomic_bool posted;
   uint64_t told_dropped;  /* lost events that the log has been told of */
-  moon_list draining;     /* moon_drain_wait.wait.node */
+  moon_list awaiting;     /* awaiting.wait.node */
   moon_cluster **closing; /* let go, not drained yet */
   size_t closing_count;
   moon_reactor **reactors; /* references to those that the pools use */
   size_t reactor_count;
 };
+
+/* Somebody who waits until something is closed. */
+typedef struct awaiting {
+  moon_wait wait;
+  bool (*over)(void *ctx);
+  void *ctx;
+} awaiting;
 
 static void release_hub(moon_hub *hub) {
   if (atomic_fetch_sub(&hub->refs, 1) != 1) return;
@@ -71,24 +88,93 @@ static void push_snapshot(lua_State *L, const moon_event *event) {
   set_integer(L, "createdAt", event->created_ms ? moon_clock_wall_ms() - (moon_clock_now_ms() - event->created_ms) : 0);
 }
 
-/* fn(name, connection, text) */
+/* Pushes the source with that id, or nil. */
+static source *push_source(lua_State *L, uint64_t id) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sources_key);
+  lua_rawgeti(L, -1, (lua_Integer)id);
+  lua_remove(L, -2);
+  return lua_touserdata(L, -1);
+}
+
+static void forget_source(lua_State *L, uint64_t id) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sources_key);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, (lua_Integer)id);
+  lua_pop(L, 1);
+}
+
+/* Nobody listens: no more of these events. */
+static void silence(const source *from) {
+  if (from->manager && !from->heard_out) moon_manager_set_events_enabled(from->manager, false);
+  if (from->pool && !moon_pool_is_closed(from->pool)) moon_pool_set_events_enabled(from->pool, false);
+}
+
+/* Pushes what a listener gets after the event's name and before the cluster's; returns how many values. */
+static int push_details(lua_State *L, const moon_event *event) {
+  switch (event->kind) {
+  case MOON_EVENT_CONNECTION_CREATED:
+  case MOON_EVENT_CONNECTION_ACQUIRED:
+  case MOON_EVENT_CONNECTION_RELEASED:
+    push_snapshot(L, event);
+    return 1;
+  case MOON_EVENT_CONNECTION_REMOVED:
+    push_snapshot(L, event);
+    lua_pushstring(L, moon_remove_reason_name(event->reason));
+    return 2;
+  case MOON_EVENT_CONNECTION_UNHEALTHY:
+  case MOON_EVENT_CONNECTION_LEAKED:
+    push_snapshot(L, event);
+    lua_pushstring(L, event->text);
+    return 2;
+  case MOON_EVENT_ACQUIRE_TIMEOUT:
+  case MOON_EVENT_POOL_READY:
+  case MOON_EVENT_STRATEGY_ERROR:
+    lua_pushstring(L, event->text);
+    return 1;
+  case MOON_EVENT_POOL_DRAINED:
+    return 0;
+  case MOON_EVENT_CLUSTER_ADDED:
+  case MOON_EVENT_CLUSTER_REMOVED:
+  case MOON_EVENT_CLUSTER_HEALTHY:
+    lua_pushstring(L, event->cluster);
+    return 1;
+  case MOON_EVENT_CLUSTER_UNHEALTHY:
+    lua_pushstring(L, event->cluster);
+    lua_pushstring(L, event->text);
+    return 2;
+  case MOON_EVENT_FAILOVER:
+    lua_pushstring(L, event->cluster);
+    lua_pushstring(L, event->other);
+    lua_pushstring(L, event->text);
+    return 3;
+  }
+  return 0;
+}
+
+/* fn(name, ...), with the arguments of api.md */
 static int call_listener(lua_State *L) {
   const moon_event *event = lua_touserdata(L, 1);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &listeners_key);
-  if (lua_rawgeti(L, -1, (lua_Integer)event->source) != LUA_TFUNCTION) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &pools_key);
-    lua_rawgeti(L, -1, (lua_Integer)event->source);
-    moon_pool *pool = lua_touserdata(L, -1);
-    if (pool && !moon_pool_is_closed(pool)) moon_pool_set_events_enabled(pool, false);
+  const source *from = push_source(L, event->source);
+  if (!from) return 0; /* it was let go */
+  bool managed = !from->pool && !from->manager;
+  lua_getiuservalue(L, 2, NAME);
+  lua_getiuservalue(L, 2, LISTENER);
+  if (managed) {
+    from = lua_touserdata(L, -1);
+    lua_getiuservalue(L, -1, LISTENER);
+    if (event->kind == MOON_EVENT_POOL_DRAINED) forget_source(L, event->source);
+  }
+  if (lua_isnil(L, -1)) {
+    silence(from);
     return 0;
   }
   lua_pushstring(L, moon_event_name(event->kind));
-  push_snapshot(L, event);
-  if (event->kind == MOON_EVENT_CONNECTION_REMOVED)
-    lua_pushstring(L, moon_remove_reason_name(event->reason));
-  else
-    lua_pushstring(L, event->text);
-  lua_call(L, 3, 0);
+  int count = 1 + push_details(L, event);
+  if (managed) {
+    lua_pushvalue(L, 3);
+    count++;
+  }
+  lua_call(L, count, 0);
   return 0;
 }
 
@@ -112,12 +198,12 @@ static void deliver(moon_hub *hub, lua_State *L) {
     }
     moon_event_clear(&event);
   }
-  for (moon_list *node = hub->draining.next, *next; node != &hub->draining; node = next) {
+  for (moon_list *node = hub->awaiting.next, *next; node != &hub->awaiting; node = next) {
     next = node->next;
-    moon_drain_wait *wait = MOON_ENTRY(MOON_ENTRY(node, moon_wait, node), moon_drain_wait, wait);
-    if (!moon_pool_is_drained(wait->pool)) continue;
+    awaiting *one = MOON_ENTRY(MOON_ENTRY(node, moon_wait, node), awaiting, wait);
+    if (!one->over(one->ctx)) continue;
     moon_list_remove(node);
-    moon_wait_ready(hub->runtime, &wait->wait);
+    moon_wait_ready(hub->runtime, &one->wait);
   }
 }
 
@@ -139,13 +225,6 @@ moon_event_queue *moon_hub_queue(moon_hub *hub) {
   return hub->queue;
 }
 
-static void set_entry(lua_State *L, const void *table_key, uint64_t id) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, table_key);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)id);
-  lua_pop(L, 1);
-}
-
 static void keep_reactor(moon_hub *hub, moon_reactor *reactor) {
   for (size_t i = 0; i < hub->reactor_count; i++)
     if (hub->reactors[i] == reactor) return;
@@ -153,16 +232,62 @@ static void keep_reactor(moon_hub *hub, moon_reactor *reactor) {
   hub->reactors[hub->reactor_count++] = moon_reactor_retain(reactor);
 }
 
-void moon_hub_add(lua_State *L, moon_hub *hub, moon_pool *pool) {
-  keep_reactor(hub, moon_network_reactor(moon_network_of(pool)));
-  lua_pushlightuserdata(L, pool);
-  set_entry(L, &pools_key, moon_pool_id(pool));
+/* Pushes a new source. */
+static void add_source(lua_State *L, uint64_t id, moon_pool *pool, moon_manager *manager) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sources_key);
+  source *self = lua_newuserdatauv(L, sizeof *self, 2);
+  *self = (source){.pool = pool, .manager = manager};
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, (lua_Integer)id);
+  lua_remove(L, -2);
 }
 
-void moon_hub_listen(lua_State *L, moon_pool *pool) {
+static void keep_reactor_of(moon_hub *hub, const moon_pool *pool) {
+  keep_reactor(hub, moon_network_reactor(moon_network_of(pool)));
+}
+
+void moon_hub_add_pool(lua_State *L, moon_hub *hub, moon_pool *pool) {
+  keep_reactor_of(hub, pool);
+  add_source(L, moon_pool_id(pool), pool, NULL);
+  lua_pop(L, 1);
+}
+
+void moon_hub_add_manager(lua_State *L, moon_manager *manager) {
+  add_source(L, moon_manager_id(manager), NULL, manager);
+  lua_pop(L, 1);
+}
+
+void moon_hub_add_cluster(lua_State *L, moon_hub *hub, moon_manager *manager, const moon_cluster *cluster) {
+  const moon_pool *pool = moon_cluster_pool(cluster);
+  keep_reactor_of(hub, pool);
+  add_source(L, moon_pool_id(pool), NULL, NULL);
+  push_source(L, moon_manager_id(manager));
+  lua_setiuservalue(L, -2, LISTENER);
+  lua_pushstring(L, moon_cluster_name(cluster));
+  lua_setiuservalue(L, -2, NAME);
+  lua_pop(L, 1);
+}
+
+/* The function is on top of the stack; popped. */
+static bool set_listener(lua_State *L, uint64_t id) {
   bool wanted = !lua_isnil(L, -1);
-  set_entry(L, &listeners_key, moon_pool_id(pool));
+  push_source(L, id);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, LISTENER);
+  lua_pop(L, 1);
+  return wanted;
+}
+
+void moon_hub_listen_to_pool(lua_State *L, moon_pool *pool) {
+  bool wanted = set_listener(L, moon_pool_id(pool));
   moon_pool_set_events_enabled(pool, wanted || moon_pool_is_closed(pool));
+}
+
+void moon_hub_listen_to_manager(lua_State *L, moon_manager *manager) {
+  bool wanted = set_listener(L, moon_manager_id(manager));
+  const source *from = push_source(L, moon_manager_id(manager));
+  moon_manager_set_events_enabled(manager, wanted || from->heard_out);
+  lua_pop(L, 1);
 }
 
 static void forget_drained(moon_hub *hub) {
@@ -176,22 +301,56 @@ static void forget_drained(moon_hub *hub) {
   hub->closing_count = kept;
 }
 
-void moon_hub_let_go(lua_State *L, moon_hub *hub, moon_cluster *cluster) {
-  moon_pool *pool = moon_cluster_pool(cluster);
-  lua_pushnil(L);
-  set_entry(L, &listeners_key, moon_pool_id(pool));
-  lua_pushnil(L);
-  set_entry(L, &pools_key, moon_pool_id(pool));
-  moon_pool_set_events_enabled(pool, false);
-  moon_pool_close(pool, 0);
+/* Takes over the reference. */
+static void close_later(moon_hub *hub, moon_cluster *cluster) {
   forget_drained(hub);
-  hub->closing = moon_realloc(hub->closing, (hub->closing_count + 1) * sizeof *hub->closing);
+  hub->closing = moon_realloc(hub->closing, (hub->closing_count + 1) * sizeof(moon_cluster *));
   hub->closing[hub->closing_count++] = cluster;
 }
 
-void moon_hub_await_drained(moon_hub *hub, moon_drain_wait *wait) {
-  moon_list_push_back(&hub->draining, &wait->wait.node);
+void moon_hub_let_go(lua_State *L, moon_hub *hub, moon_cluster *cluster) {
+  moon_pool *pool = moon_cluster_pool(cluster);
+  forget_source(L, moon_pool_id(pool));
+  moon_pool_set_events_enabled(pool, false);
+  moon_pool_close(pool, 0);
+  close_later(hub, cluster);
+}
+
+void moon_hub_let_go_manager(lua_State *L, moon_hub *hub, moon_manager *manager, moon_cluster *const *clusters,
+                             size_t count) {
+  forget_source(L, moon_manager_id(manager));
+  moon_manager_set_events_enabled(manager, false);
+  for (size_t i = 0; i < count; i++) {
+    forget_source(L, moon_pool_id(moon_cluster_pool(clusters[i])));
+    close_later(hub, clusters[i]);
+  }
+  moon_manager_close(manager, 0);
+  moon_manager_release(manager);
+}
+
+void moon_hub_hear_out(lua_State *L, moon_manager *manager) {
+  push_source(L, moon_manager_id(manager))->heard_out = true;
+  lua_pop(L, 1);
+  moon_manager_set_events_enabled(manager, true);
+}
+
+static int await_close(lua_State *L) {
+  awaiting *self = lua_touserdata(L, 1);
+  moon_list_remove(&self->wait.node);
+  return 0;
+}
+
+int moon_hub_await(lua_State *L, bool (*over)(void *ctx), void *ctx, lua_KFunction k) {
+  moon_hub *hub = moon_hub_of(L);
+  awaiting *self = lua_newuserdatauv(L, sizeof *self, 0);
+  *self = (awaiting){.over = over, .ctx = ctx};
+  moon_list_init(&self->wait.node);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &await_key);
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+  moon_list_push_back(&hub->awaiting, &self->wait.node);
   wake(hub);
+  return moon_runtime_wait(L, &self->wait, 0, k);
 }
 
 /* A task that tells that the reactor has done all that was before it. */
@@ -257,7 +416,7 @@ void moon_hub_open(lua_State *L) {
   atomic_init(&hub->refs, 1);
   hub->runtime = moon_runtime_retain(moon_runtime_of(L));
   hub->completion.run = run_delivery;
-  moon_list_init(&hub->draining);
+  moon_list_init(&hub->awaiting);
   hub->queue = moon_event_queue_new(QUEUE_LIMIT, wake, hub);
   *box = hub;
   lua_createtable(L, 0, 1);
@@ -266,7 +425,6 @@ void moon_hub_open(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &hub_key);
   lua_newtable(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &listeners_key);
-  lua_newtable(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &pools_key);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sources_key);
+  moon_op_meta(L, &await_key, await_close);
 }

@@ -36,6 +36,7 @@ static void clear_news(moon_news *news) {
   moon_buffer_free(&news->headers);
   free(news->content_type);
   moon_error_free(news->err);
+  moon_cluster_release(news->cluster);
 }
 
 static void release_feed(moon_feed *feed) {
@@ -71,10 +72,16 @@ static void unlock_and_tell(moon_feed *feed, bool worth) {
 
 /* --- the call's callbacks: any thread --- */
 
-static void on_headers(void *ctx, const moon_response *response) {
+static void set_cluster(moon_news *news, moon_cluster *cluster) {
+  moon_cluster_release(news->cluster);
+  news->cluster = cluster ? moon_cluster_retain(cluster) : NULL;
+}
+
+static void on_headers(void *ctx, moon_cluster *cluster, const moon_response *response) {
   moon_feed *feed = ctx;
   pthread_mutex_lock(&feed->lock);
   feed->shared.has_headers = true;
+  set_cluster(&feed->shared, cluster);
   feed->shared.status = response->status;
   free(feed->shared.content_type);
   feed->shared.content_type = moon_strdup(response->content_type);
@@ -107,6 +114,7 @@ static void on_done(void *ctx, moon_cluster *cluster, moon_response *response, m
   feed->lease = NULL;
   feed->shared.over = true;
   feed->shared.err = err;
+  set_cluster(&feed->shared, cluster);
   feed->shared.status = response->status;
   feed->shared.headers = response->headers; /* taken from the response */
   response->headers = (moon_buffer){0};
@@ -129,15 +137,20 @@ moon_feed *moon_feed_new(moon_runtime *runtime, size_t batch, void (*tell)(void 
   return feed;
 }
 
-void moon_feed_start(moon_feed *feed, moon_cluster *cluster, moon_conn *conn, moon_lease *lease,
-                     moon_request *request) {
+static moon_call *start(const moon_callee *callee, moon_request *request, const moon_call_handler *handler) {
+  if (callee->conn) return moon_call_start_on(callee->conn, request, handler);
+  if (callee->cluster) return moon_call_start(callee->cluster, request, handler);
+  return moon_call_start_among(callee->manager, &callee->selection, callee->chosen, request, handler);
+}
+
+void moon_feed_start(moon_feed *feed, const moon_callee *callee, moon_request *request) {
   moon_call_handler handler = {
       .ctx = feed, .headers = on_headers, .data = on_data, .restart = on_restart, .done = on_done};
   if (request->streaming) handler.restart = NULL; /* bytes that were handed out cannot be taken back */
-  feed->lease = lease;
+  feed->lease = callee->lease;
   feed->request = request;
   atomic_fetch_add(&feed->refs, 1); /* the call's, until `done` */
-  moon_call *call = conn ? moon_call_start_on(conn, request, &handler) : moon_call_start(cluster, request, &handler);
+  moon_call *call = start(callee, request, &handler);
   pthread_mutex_lock(&feed->lock);
   feed->call = call;
   pthread_mutex_unlock(&feed->lock);
@@ -159,11 +172,13 @@ moon_news *moon_feed_take(moon_feed *feed) {
     news->content_type = shared->content_type;
     shared->content_type = NULL;
     shared->has_headers = false;
+    set_cluster(news, shared->cluster);
   }
   if (shared->over && !news->over) {
     news->over = true;
     news->headers = shared->headers;
     news->err = shared->err;
+    set_cluster(news, shared->cluster);
     shared->headers = (moon_buffer){0};
     shared->err = NULL;
   }

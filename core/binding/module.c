@@ -13,6 +13,7 @@
 #include "binding/json.h"
 #include "binding/kubeconfig.h"
 #include "binding/log.h"
+#include "binding/manager.h"
 #include "binding/pool.h"
 #include "binding/scheduler.h"
 #include "binding/selector.h"
@@ -69,6 +70,7 @@ int luaopen_moonpool_core(lua_State *L) {
   moon_stream_open(L);
   moon_pool_open(L);
   moon_selector_open(L);
+  moon_manager_open(L);
   moon_terminal_open(L);
   return 1;
 }

@@ -30,9 +30,11 @@ typedef struct handle {
   const void *tag;
   moon_cluster *cluster; /* NULL until it is open */
   bool disposed;
+  bool managed; /* of a cluster that a manager has: the handle is a way to it, no more; user value: the manager's handle
+                 */
 } handle;
 
-static const char acquire_key, dispose_key; /* registry: metatables of the operations */
+static const char acquire_key; /* registry: metatable of the operation */
 
 static handle *check_type(lua_State *L) {
   handle *self = lua_touserdata(L, 1);
@@ -55,6 +57,27 @@ static moon_pool *check_usable(lua_State *L) {
 
 /* --- making it --- */
 
+static handle *push_handle(lua_State *L) {
+  handle *self = lua_newuserdatauv(L, sizeof *self, 1);
+  *self = (handle){.tag = &type_tag};
+  luaL_setmetatable(L, POOL_TYPE);
+  return self;
+}
+
+void moon_pool_push_managed(lua_State *L, moon_cluster *cluster, int manager) {
+  manager = lua_absindex(L, manager);
+  handle *self = push_handle(L);
+  self->managed = true;
+  self->cluster = moon_cluster_retain(cluster);
+  lua_pushvalue(L, manager);
+  lua_setiuservalue(L, -2, 1);
+}
+
+bool moon_pool_push_manager(lua_State *L, int index) {
+  lua_getiuservalue(L, index, 1);
+  return !lua_isnil(L, -1);
+}
+
 /* core.pool(name, kubeConfig, context, options, pooling). Upvalue: the core's table. */
 static int core_pool(lua_State *L) {
   lua_settop(L, 5);
@@ -69,9 +92,7 @@ static int core_pool(lua_State *L) {
   moon_options_read(L, 4, &options);
   options.single_use = lua_isboolean(L, 5) && !lua_toboolean(L, 5);
 
-  handle *self = lua_newuserdatauv(L, sizeof *self, 0);
-  *self = (handle){.tag = &type_tag};
-  luaL_setmetatable(L, POOL_TYPE);
+  handle *self = push_handle(L);
   moon_hub *hub = moon_hub_of(L);
   moon_target *target;
   moon_error *err = moon_kubeconfig_target(config, context, &target);
@@ -82,7 +103,7 @@ static int core_pool(lua_State *L) {
   if (err && !err->cluster) moon_error_set(&err->cluster, label);
   moon_target_release(target);
   if (err) return moon_push_error(L, err);
-  moon_hub_add(L, hub, moon_cluster_pool(self->cluster));
+  moon_hub_add_pool(L, hub, moon_cluster_pool(self->cluster));
   return 1;
 }
 
@@ -90,7 +111,10 @@ static int pool_gc(lua_State *L) {
   handle *self = check_type(L);
   moon_cluster *cluster = self->cluster;
   self->cluster = NULL;
-  if (cluster) moon_hub_let_go(L, moon_hub_of(L), cluster);
+  if (self->managed)
+    moon_cluster_release(cluster);
+  else if (cluster)
+    moon_hub_let_go(L, moon_hub_of(L), cluster);
   return 0;
 }
 
@@ -158,11 +182,14 @@ static void push_stats(lua_State *L, const moon_pool *pool) {
   lua_setfield(L, -2, "removed");
 }
 
-static int pool_get_stats(lua_State *L) {
-  const moon_pool *pool = moon_cluster_pool(check_handle(L)->cluster);
+void moon_pool_push_stats(lua_State *L, const moon_pool *pool) {
   push_stats(L, pool);
   push_stats(L, moon_pool_lane(pool));
   lua_setfield(L, -2, "streams");
+}
+
+static int pool_get_stats(lua_State *L) {
+  moon_pool_push_stats(L, moon_cluster_pool(check_handle(L)->cluster));
   return 1;
 }
 
@@ -254,8 +281,7 @@ static int acquire_finished(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
-/* Where the script called, for leak detection; NULL when that is off. */
-static char *call_origin(lua_State *L, const moon_pool *pool) {
+char *moon_call_origin(lua_State *L, const moon_pool *pool) {
   if (moon_pool_get_options(pool)->leak_detection_threshold_ms <= 0) return NULL;
   moon_push_place(L);
   const char *place = lua_tostring(L, -1);
@@ -269,8 +295,10 @@ static int pool_acquire(lua_State *L) {
   moon_pool *pool = check_usable(L);
   handle *self = lua_touserdata(L, 1);
   lua_settop(L, 1);
-  moon_connection *connection = moon_connection_push(L);
-  char *origin = call_origin(L, pool);
+  moon_error *down = moon_cluster_down(self->cluster);
+  if (down) return moon_push_error(L, down);
+  moon_connection *connection = moon_connection_push(L, 1);
+  char *origin = moon_call_origin(L, pool);
   moon_conn *conn = moon_cluster_try_acquire(self->cluster, origin);
   if (conn) {
     moon_connection_set(connection, self->cluster, conn, origin);
@@ -300,32 +328,41 @@ static int pool_release(lua_State *L) {
 
 /* --- calls --- */
 
+static void find_cluster(lua_State *L, const moon_request *request, moon_callee *out) {
+  (void)request;
+  check_usable(L);
+  out->cluster = ((handle *)lua_touserdata(L, 1))->cluster;
+}
+
 static int pool_call(lua_State *L) {
   check_usable(L);
-  handle *self = lua_touserdata(L, 1);
-  return moon_call_from_lua(L, self->cluster);
+  return moon_call_from_lua(L, find_cluster);
 }
 
 static int pool_stream(lua_State *L) {
   check_usable(L);
-  handle *self = lua_touserdata(L, 1);
-  return moon_stream_from_lua(L, self->cluster);
+  return moon_stream_from_lua(L, find_cluster);
 }
 
 /* --- events and the end --- */
 
-static int pool_set_listener(lua_State *L) {
+/* Of a manager's cluster it is the manager who listens, and who closes. */
+static handle *check_own(lua_State *L, const char *what) {
   handle *self = check_handle(L);
+  if (self->managed) moon_misuse(L, "%s: the pool of '%s' is its manager's", what, moon_cluster_name(self->cluster));
+  return self;
+}
+
+static int pool_set_listener(lua_State *L) {
+  handle *self = check_own(L, "setListener");
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
-  moon_hub_listen(L, moon_cluster_pool(self->cluster));
+  moon_hub_listen_to_pool(L, moon_cluster_pool(self->cluster));
   return 0;
 }
 
-static int dispose_close(lua_State *L) {
-  moon_drain_wait *op = lua_touserdata(L, 1);
-  moon_list_remove(&op->wait.node);
-  return 0;
+static bool pool_is_over(void *ctx) {
+  return moon_pool_is_drained(ctx);
 }
 
 static int dispose_finished(lua_State *L, int status, lua_KContext ctx) {
@@ -334,7 +371,7 @@ static int dispose_finished(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int pool_dispose(lua_State *L) {
-  handle *self = check_handle(L);
+  handle *self = check_own(L, "dispose");
   moon_pool *pool = moon_cluster_pool(self->cluster);
   lua_settop(L, 1);
   if (!self->disposed) {
@@ -342,28 +379,13 @@ static int pool_dispose(lua_State *L) {
     moon_pool_set_events_enabled(pool, true); /* for the last event, which says that it is drained */
     moon_pool_close(pool, DISPOSE_GRACE_MS);
   }
-  moon_drain_wait *op = lua_newuserdatauv(L, sizeof *op, 0);
-  *op = (moon_drain_wait){.pool = pool};
-  moon_list_init(&op->wait.node);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &dispose_key);
-  lua_setmetatable(L, -2);
-  lua_toclose(L, -1);
-  moon_hub_await_drained(moon_hub_of(L), op);
-  return moon_runtime_wait(L, &op->wait, 0, dispose_finished);
+  return moon_hub_await(L, pool_is_over, pool, dispose_finished);
 }
 
 static int pool_is_disposed(lua_State *L) {
-  lua_pushboolean(L, check_handle(L)->disposed);
+  handle *self = check_handle(L);
+  lua_pushboolean(L, self->disposed || (self->managed && moon_pool_is_closed(moon_cluster_pool(self->cluster))));
   return 1;
-}
-
-static void make_op_meta(lua_State *L, const void *key, lua_CFunction close) {
-  lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__gc");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
 int moon_pool_open(lua_State *L) {
@@ -382,8 +404,7 @@ int moon_pool_open(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__tostring", pool_tostring}, {"__close", pool_dispose}, {"__gc", pool_gc}, {NULL, NULL}};
   moon_hub_open(L);
-  make_op_meta(L, &acquire_key, acquire_close);
-  make_op_meta(L, &dispose_key, dispose_close);
+  moon_op_meta(L, &acquire_key, acquire_close);
   luaL_newmetatable(L, POOL_TYPE);
   luaL_setfuncs(L, meta, 0);
   luaL_newlib(L, methods);

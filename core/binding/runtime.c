@@ -237,6 +237,7 @@ int moon_runtime_wait(lua_State *L, moon_wait *wait, lua_KContext ctx, lua_KFunc
   moon_script_task *task = runtime->current;
   if (task && task->cancel_requested) return raise_stopped(L, "the task was cancelled");
   if (wait->ready) return k(L, LUA_OK, ctx);
+  if (runtime->selecting) return moon_misuse(L, "a strategy must not wait");
   if (moon_coroutine_can_suspend(runtime, L)) {
     wait->task = task;
     task->wait = wait;
@@ -251,6 +252,15 @@ int moon_runtime_wait(lua_State *L, moon_wait *wait, lua_KContext ctx, lua_KFunc
   }
   if (!wait->ready) return raise_stopped(L, "the task was cancelled");
   return k(L, LUA_OK, ctx);
+}
+
+void moon_op_meta(lua_State *L, const void *key, lua_CFunction close) {
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, close);
+  lua_setfield(L, -2, "__close");
+  lua_pushcfunction(L, close);
+  lua_setfield(L, -2, "__gc");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
 void moon_wait_ready(moon_runtime *runtime, moon_wait *wait) {

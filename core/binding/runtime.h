@@ -58,6 +58,8 @@ typedef struct moon_wait {
  * LUA_YIELD, and returns its results as a C function does. May return at once when ready already. Raises instead when
  * the task was cancelled or the program interrupted while it blocked. */
 int moon_runtime_wait(lua_State *L, moon_wait *wait, lua_KContext ctx, lua_KFunction k);
+/* Makes the metatable of operations, registry[key]: `close` is called when one is closed, or collected without. */
+void moon_op_meta(lua_State *L, const void *key, lua_CFunction close);
 /* Lua thread: the wait is over; its task runs again in the next turn of the scheduler. */
 void moon_wait_ready(moon_runtime *runtime, moon_wait *wait);
 

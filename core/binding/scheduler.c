@@ -284,6 +284,11 @@ static int core_run(lua_State *L) {
   return moon_runtime_wait(L, &self->wait, 0, nothing);
 }
 
+static int core_clock(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)moon_clock_now_ns() / 1e6);
+  return 1;
+}
+
 static int core_now(lua_State *L) {
   lua_pushinteger(L, moon_clock_now_ms());
   return 1;
@@ -384,8 +389,13 @@ int moon_scheduler_open(lua_State *L) {
       {"join", task_join}, {"cancel", task_cancel}, {"status", task_status}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", task_tostring}, {"__gc", task_gc}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"spawn", core_spawn}, {"sleep", core_sleep}, {"run", core_run},
-      {"poll", core_poll},   {"now", core_now},     {"currentTask", core_current_task},
+      {"spawn", core_spawn},
+      {"sleep", core_sleep},
+      {"run", core_run},
+      {"poll", core_poll},
+      {"now", core_now},
+      {"clock", core_clock},
+      {"currentTask", core_current_task},
       {NULL, NULL},
   };
   luaL_newmetatable(L, TASK_TYPE);
@@ -393,12 +403,7 @@ int moon_scheduler_open(lua_State *L) {
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, op_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, op_close);
-  lua_setfield(L, -2, "__gc");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &op_key);
+  moon_op_meta(L, &op_key, op_close);
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
   luaL_setfuncs(L, functions, 0);

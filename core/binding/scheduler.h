@@ -73,6 +73,7 @@ struct moon_runtime {
   moon_script_task *current;
   size_t failed_unjoined; /* tasks that failed, and nobody ever joined them */
 
+  struct moon_script_strategy *selecting; /* the strategy that is choosing: nobody may wait */
   moon_activation *top;
   _Atomic(lua_State *) running;   /* top's coroutine; read by the signal handler */
   volatile sig_atomic_t stopping; /* code is to be stopped: hooks are armed */
@@ -102,6 +103,10 @@ moon_script_task *moon_script_task_at(lua_State *L, int index);
 void moon_script_task_join(moon_script_task *task);
 /* Adds spawn, sleep, run, poll, currentTask, now to the table on top. */
 int moon_scheduler_open(lua_State *L);
+
+/* --- strategy.c --- */
+/* The coroutine will run inside the strategy that is choosing: within its time limit. */
+void moon_strategy_watch(lua_State *co);
 
 /* --- coroutine.c --- */
 /* What a coroutine yields when it passes a wait up. */

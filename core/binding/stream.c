@@ -6,7 +6,6 @@
 
 #include "base/alloc.h"
 #include "binding/error.h"
-#include "binding/feed.h"
 #include "binding/request.h"
 #include "binding/runtime.h"
 
@@ -17,7 +16,6 @@ static const char read_key; /* registry: metatable of a pending read */
 typedef struct stream {
   moon_feed *feed;       /* NULL: closed */
   moon_request *request; /* until the start */
-  moon_cluster *cluster; /* a reference */
   moon_runtime *runtime;
   moon_wait *reader; /* who waits, if somebody does */
   bool unread;       /* the feed's news were taken and not looked at yet */
@@ -35,10 +33,8 @@ static void wake_reader(stream *self) {
 static void close_stream(stream *self) {
   moon_feed_drop(self->feed);
   moon_request_free(self->request);
-  moon_cluster_release(self->cluster);
   self->feed = NULL;
   self->request = NULL;
-  self->cluster = NULL;
 }
 
 static int stream_close(lua_State *L) {
@@ -143,11 +139,13 @@ static int stream_read(lua_State *L) {
 
 /* --- opening --- */
 
-/* The frame: the handle, the request table, the stream, the pending read. */
+/* The frame: the handle, the request table, what else the script gave, the stream, the pending read. */
+enum { STREAM_INDEX = 4 };
+
 static int headers_came(lua_State *L, int status, lua_KContext ctx) {
   (void)status, (void)ctx;
-  stream *self = lua_touserdata(L, 3);
-  ((pending_read *)lua_touserdata(L, 4))->opening = false;
+  stream *self = lua_touserdata(L, STREAM_INDEX);
+  ((pending_read *)lua_touserdata(L, STREAM_INDEX + 1))->opening = false;
   if (!self->feed) return closed_error(L);
   moon_news *news = moon_feed_take(self->feed);
   self->unread = true;
@@ -157,27 +155,27 @@ static int headers_came(lua_State *L, int status, lua_KContext ctx) {
     close_stream(self);
     return moon_push_error(L, err);
   }
-  lua_pushvalue(L, 3);
-  return 1;
+  lua_pushvalue(L, STREAM_INDEX);
+  lua_pushnil(L);
+  lua_pushstring(L, news->cluster ? moon_cluster_name(news->cluster) : NULL);
+  return 3;
 }
 
-int moon_stream_from_lua(lua_State *L, moon_cluster *cluster) {
-  lua_settop(L, 2);
+int moon_stream_from_lua(lua_State *L, moon_callee_find find) {
+  lua_settop(L, STREAM_INDEX - 1);
   stream *self = lua_newuserdatauv(L, sizeof *self, 0);
   *self = (stream){.runtime = moon_runtime_of(L)};
   luaL_setmetatable(L, STREAM_TYPE);
   self->request = moon_zalloc(sizeof *self->request);
   moon_request_read(L, 2, self->request, 0);
   self->request->streaming = true;
-  moon_conn *conn = NULL;
-  moon_lease *lease = NULL;
-  if (!cluster) conn = moon_connection_use(L, 1, &lease, &cluster);
-  self->cluster = moon_cluster_retain(cluster);
+  moon_callee callee = {0};
+  find(L, self->request, &callee);
   self->feed = moon_feed_new(self->runtime, 0, tell, self);
   moon_request *request = self->request;
   self->request = NULL;
-  moon_feed_start(self->feed, cluster, conn, lease, request);
-  return await(L, self, 3, true, headers_came);
+  moon_feed_start(self->feed, &callee, request);
+  return await(L, self, STREAM_INDEX, true, headers_came);
 }
 
 static int stream_tostring(lua_State *L) {
@@ -195,10 +193,5 @@ void moon_stream_open(lua_State *L) {
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
-  lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, read_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, read_close);
-  lua_setfield(L, -2, "__gc");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &read_key);
+  moon_op_meta(L, &read_key, read_close);
 }

@@ -4,10 +4,10 @@
 
 #include <lua.h>
 
-#include "binding/connection.h"
+#include "binding/feed.h"
 
 /* As moon_call_from_lua, but the result is a stream, once the headers are there. */
-int moon_stream_from_lua(lua_State *L, moon_cluster *cluster);
+int moon_stream_from_lua(lua_State *L, moon_callee_find find);
 /* Makes the metatables. */
 void moon_stream_open(lua_State *L);
 

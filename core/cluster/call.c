@@ -98,7 +98,7 @@ static void exchange_headers(moon_exchange *exchange) {
   int status = call->response.status;
   if (status < 200 || status > 299 || !call->handler.headers) return;
   call->headed = call->request->streaming;
-  call->handler.headers(call->handler.ctx, &call->response);
+  call->handler.headers(call->handler.ctx, call->route.cluster, &call->response);
 }
 
 static bool exchange_data(moon_exchange *exchange, const char *bytes, size_t len) {

@@ -35,8 +35,8 @@ typedef struct moon_call_handler {
   /* A piece of the body of a 2xx answer. Called for every request, while the bytes arrive; when it is NULL the body is
    * gathered in response->body. Bytes are valid during the call only. */
   void (*data)(void *ctx, const char *bytes, size_t len);
-  /* The headers of a 2xx answer are there (before the first data). May be NULL. */
-  void (*headers)(void *ctx, const moon_response *response);
+  /* The headers of a 2xx answer of this cluster are there (before the first data). May be NULL. */
+  void (*headers)(void *ctx, moon_cluster *cluster, const moon_response *response);
   /* A retry begins after `data` was called: forget those bytes. May be NULL when data is. */
   void (*restart)(void *ctx);
   /* Over, exactly once, and the last callback. err NULL: a 2xx answer; else the callee's to free. The response belongs

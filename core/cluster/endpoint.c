@@ -312,6 +312,15 @@ size_t moon_endpoints_count(const moon_endpoints *endpoints) {
   return atomic_load_explicit(&endpoints->count, memory_order_relaxed);
 }
 
+size_t moon_endpoints_usable(const moon_endpoints *endpoints) {
+  if (moon_endpoints_count(endpoints) < 2) return moon_health_usable(moon_endpoints_state(endpoints));
+  moon_endpoints *set = lock(endpoints);
+  size_t usable = 0;
+  for (size_t i = 0; i < set->count; i++) usable += moon_health_usable(set->items[i]->health.state);
+  unlock(set);
+  return usable;
+}
+
 /* --- connections --- */
 
 static enum rank rank_of(const moon_endpoint *endpoint, int64_t now_ms) {

@@ -51,6 +51,7 @@ bool moon_endpoints_overloaded(const moon_endpoints *endpoints);   /* ... 429 */
 moon_endpoint *moon_endpoints_pick(moon_endpoints *endpoints, moon_conn_kind kind, moon_endpoint *const *tried,
                                    size_t tried_count);
 size_t moon_endpoints_count(const moon_endpoints *endpoints);
+size_t moon_endpoints_usable(const moon_endpoints *endpoints); /* how many of them are */
 void moon_endpoint_connected(moon_endpoint *endpoint);
 void moon_endpoint_connect_failed(moon_endpoint *endpoint, const moon_error *err); /* counts as a failed request too */
 void moon_endpoint_closed(moon_endpoint *endpoint, moon_conn_kind kind);           /* the connection counts no more */

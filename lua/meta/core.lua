@@ -87,19 +87,25 @@ function Pool:release(connection) end
 ---@return any body decoded JSON, or a string (raw, or not JSON); or nil
 ---@return integer|moonpool.Error status HTTP status; or the error
 ---@return table headers lower-case names; a repeated header's values joined with ", "
+---@return string cluster
 function Pool:call(request) end
 --- Opens a streaming answer (watch, log), over a connection of the pool's lane: those are made when needed, up to 1,000 beside
 --- maxConnections, and go when idle for 5 s. Waits for the headers.
----@return moonpool.core.Stream?, moonpool.Error?
+---@return moonpool.core.Stream?
+---@return moonpool.Error?
+---@return string? cluster
 function Pool:stream(request) end
 --- `streams` is a table of the same fields about the lane; the others leave it out.
 ---@return table total, idle, inUse, unhealthy, waitQueueLength, connecting, created, removed, acquired, released, timeouts, waitTime, useTime, leaked, streams
 function Pool:getStats() end
---- Calls fn(name, connection, reason) on the Lua thread for every event, in order; nil: no more. One listener: lua/moonpool/emitter.lua.
----@param fn fun(name: string, connection: table?, text: string?)?
+--- Calls fn(name, ...) on the Lua thread for every event, with the arguments that handlers get, in order; nil: no more. One listener:
+--- lua/moonpool/emitter.lua. Not of a manager's cluster.
+---@param fn fun(name: string, ...)?
 function Pool:setListener(fn) end
---- Closes: waiters get "closed", streams end, leases have 5 s to come back. Waits until it is drained. Twice is fine.
+--- Closes: waiters get "closed", streams end, leases have 5 s to come back. Waits until it is drained. Twice is fine. Not of a manager's
+--- cluster.
 function Pool:dispose() end
+--- Of a manager's cluster: whether it was taken out.
 ---@return boolean
 function Pool:isDisposed() end
 
@@ -143,6 +149,70 @@ function Stream:read() end
 function Stream:close() end
 
 -- ---------------------------------------------------------------------------------------------------- several clusters
+---@class moonpool.core.Manager  Several clusters behind one. Functions that take a name return nil and an error of kind "config" when
+--- there is no such cluster.
+local Manager = {}
+---@param options { enableFailover: boolean?, failoverWrites: boolean?, clusterHealthCheckInterval: integer?, defaultPoolConfig: table? }
+---@return moonpool.core.Manager
+function core.manager(options) end
+--- Waits for nothing.
+---@param cluster { name: string, kubeConfig: moonpool.KubeConfig, context: string?, endpoints: string[]?, resolveEndpoints: boolean?, weight: number?, labels: table<string, string>?, zone: string?, priority: integer?, poolConfig: table? }
+---@return true?, moonpool.Error?
+function Manager:addCluster(cluster) end
+--- Waits until it is drained, and its events were delivered.
+---@return true?, moonpool.Error?
+function Manager:removeCluster(name) end
+---@return true?, moonpool.Error?
+function Manager:setEnabled(name, enabled) end
+---@return true?, moonpool.Error?
+function Manager:setWeight(name, weight) end
+--- A strategy that is built in; also what chooses where a script's cannot.
+---@return true?, moonpool.Error?
+function Manager:useStrategy(name) end
+--- A strategy of the script's: fn(clusters, request), or fn(own, clusters, request) when `own` is not nil; see lua/moonpool/strategies.lua.
+--- nil: none. `label`: how messages call it.
+---@param fn function?
+---@param own any
+---@param label string?
+function Manager:setSelect(fn, own, label) end
+--- Tells the event.
+---@param message string
+function Manager:noteStrategyError(message) end
+--- Leases a connection. Waits.
+---@param preferred string?
+---@param key string?
+---@return string? cluster
+---@return moonpool.Connection|moonpool.Error
+function Manager:acquire(preferred, key) end
+--- Raises unless it is a lease from that cluster of this manager, and was not given back.
+function Manager:release(name, connection) end
+--- As Pool:call, in whichever cluster is chosen among those that the selector matches.
+---@param request moonpool.core.Request
+---@param selection { among: moonpool.core.Selector?, key: string? }?
+function Manager:call(request, selection) end
+--- As Pool:stream, likewise.
+function Manager:stream(request, selection) end
+--- The way to one cluster, without any other. Fails at once while it is down, and with "closed" once it was taken out.
+---@return moonpool.core.Pool?, moonpool.Error?
+function Manager:cluster(name) end
+--- In the order in which they were added. Disabled ones only when they are named.
+---@param selector moonpool.core.Selector?
+---@return string[]
+function Manager:names(selector) end
+---@return table? see moonpool.ConnectionManager:getStats, without labels and zone
+---@return moonpool.Error?
+function Manager:getStats(name) end
+--- Probes a cluster, or all, and waits for the answers.
+---@param name string?
+---@return true?, moonpool.Error?
+function Manager:checkHealth(name) end
+--- As Pool:setListener, with the events of all its pools, which have the cluster's name as last argument.
+function Manager:setListener(fn) end
+--- Closes every cluster, as removeCluster does. Waits until all is drained. Twice is fine.
+function Manager:dispose() end
+---@return boolean
+function Manager:isDisposed() end
+
 ---@class moonpool.core.Selector  Which clusters. Immutable.
 local Selector = {}
 --- Patterns: a name, a glob (* ? [abc]), a /regular expression/, each with ^ before it: not those. Labels: a text as in Kubernetes
@@ -183,6 +253,9 @@ function core.currentTask() end
 --- Monotonic ms.
 ---@return integer
 function core.now() end
+--- The same with its fraction.
+---@return number
+function core.clock() end
 
 -- ---------------------------------------------------------------------------------------------------- servers (for moonpool.sim)
 core.http = {}

@@ -97,6 +97,7 @@ local types = {
   integer = { function(v) return math.type(v) == "integer" end, "an integer" },
   count = { function(v) return math.type(v) == "integer" and v >= 0 end, "an integer of 0 or more" },
   positive = { function(v) return math.type(v) == "integer" and v >= 1 end, "an integer of 1 or more" },
+  weight = { function(v) return type(v) == "number" and v >= 0 and v < math.huge end, "a number of 0 or more" },
   milliseconds = { function(v) return math.type(v) == "integer" and v >= 0 end, "milliseconds, an integer of 0 or more" },
   table = { function(v) return type(v) == "table" end, "a table" },
   ["function"] = { isCallable, "a function" },

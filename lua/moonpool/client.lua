@@ -1,4 +1,4 @@
--- client.lua: KubernetesClient: one cluster, its API groups as fields, over a pool of connections.
+-- client.lua: KubernetesClient: one cluster, its API groups as fields, over a pool of connections; or, made by a manager, several.
 --
 -- `client.core`, `client.apps`, ... are API objects (api.lua) made on first use; `client["example.com"]` and
 -- `client["example.com/v1"]` any other group; `client.resources` finds kinds by their everyday names.
@@ -32,7 +32,7 @@ local Client = { __name = "moonpool.KubernetesClient" }
 local methods = {}
 
 -- What a client keeps; its own fields are only what scripts see.
----@type table<moonpool.KubernetesClient, { open: moonpool.OpenPool, logger: moonpool.Logger? }>
+---@type table<moonpool.KubernetesClient, { open: moonpool.OpenPool|moonpool.ManagedClient, logger: moonpool.Logger? }>
 local state = setmetatable({}, { __mode = "k" })
 
 --- What a client keeps, when a method is called on one.
@@ -41,13 +41,17 @@ local function of(self, method)
   return state[self]
 end
 
-local function loadKubeConfig(options)
+--- The kubeconfig that options name: kubeConfig, kubeConfigPath, or the default.
+---@param where string
+---@param options { kubeConfig: moonpool.KubeConfig?, kubeConfigPath: string? }
+---@return moonpool.KubeConfig?, moonpool.Error?
+function client.loadKubeConfig(where, options)
   if options.kubeConfig ~= nil then
     if not pool.isKubeConfig(options.kubeConfig) then
-      check.misuse("KubernetesClient: option kubeConfig: expected a moonpool.KubeConfig, got %s; a file's path goes into kubeConfigPath",
-        check.describe(options.kubeConfig))
+      check.misuse("%s: option kubeConfig: expected a moonpool.KubeConfig, got %s; a file's path goes into kubeConfigPath",
+        where, check.describe(options.kubeConfig))
     elseif options.kubeConfigPath then
-      check.misuse("KubernetesClient: kubeConfig and kubeConfigPath exclude each other")
+      check.misuse("%s: kubeConfig and kubeConfigPath exclude each other", where)
     end
     return options.kubeConfig
   end
@@ -72,7 +76,7 @@ function client.KubernetesClient(options)
   end
   check.options("KubernetesClient", options, known)
   if options.logger ~= nil then log.checkLogger("KubernetesClient: option logger", options.logger) end
-  local kubeConfig, err = loadKubeConfig(options)
+  local kubeConfig, err = client.loadKubeConfig("KubernetesClient", options)
   if not kubeConfig then return nil, err end
   if options.logger then log.attach(options.logger) end
   local opened
@@ -82,18 +86,26 @@ function client.KubernetesClient(options)
     if options.logger then log.detach(options.logger) end
     return nil, err
   end
+  return client.over(opened, options.logger)
+end
+
+--- A client over what is open.
+---@param open moonpool.OpenPool|moonpool.ManagedClient
+---@param logger moonpool.Logger?
+---@return moonpool.KubernetesClient
+function client.over(open, logger)
   local self = setmetatable({}, Client)
-  state[self] = { open = opened, logger = options.logger }
+  state[self] = { open = open, logger = logger }
   return self
 end
 
 --- Statistics of the pool; see ConnectionPool:getStats.
 ---@return table
-function methods:getPoolStats() return of(self, "getPoolStats").open.handle:getStats() end
+function methods:getPoolStats() return of(self, "getPoolStats").open:getStats() end
 
 --- Facts: name, context, cluster, namespace (the context's), server, user.
 ---@return table
-function methods:info() return of(self, "info").open.handle:info() end
+function methods:info() return of(self, "info").open:info() end
 
 --- Events of the pool; see ConnectionPool:on.
 ---@param event string
@@ -108,7 +120,7 @@ function methods:once(event, handler) return of(self, "once").open:once(event, h
 
 ---@param subscription moonpool.Subscription
 ---@return boolean
-function methods:off(subscription) return of(self, "off").open.emitter:off(subscription) end
+function methods:off(subscription) return of(self, "off").open:off(subscription) end
 
 --- Any request: `client:request { path = "/version" }`. Fields: method (default "GET"), path, query, body (a table or its
 --- text), contentType, accept, and the options that every call takes. Waits.
@@ -124,7 +136,7 @@ end
 --- watches and followed logs end. Waits until it is drained. Twice is fine.
 function methods:dispose()
   local mine = of(self, "dispose")
-  mine.open.handle:dispose()
+  mine.open:dispose()
   if mine.logger then
     log.detach(mine.logger)
     mine.logger = nil
@@ -139,9 +151,10 @@ function Client:__gc()
 end
 
 function Client:__tostring()
-  local info = state[self].open.session.info
-  return ("moonpool.KubernetesClient (%s, %s%s)"):format(info.name, info.server,
-    state[self].open.handle:isDisposed() and ", disposed" or "")
+  local open = state[self].open
+  local info = open.session.info
+  return ("moonpool.KubernetesClient (%s%s%s)"):format(info.name, info.server and ", " .. info.server or "",
+    open:isDisposed() and ", disposed" or "")
 end
 
 local function makeField(self, name)

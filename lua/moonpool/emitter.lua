@@ -169,4 +169,14 @@ function Emitter:emit(event, ...)
   self:summonRelief()
 end
 
+--- A function that emits what it is called with, for the core to hold. It does not hold the emitter, whose handlers often hold the
+--- pool that the events are about: one that nobody can reach any more is collected, and closed by that.
+---@return fun(event: string, ...)
+function Emitter:listener()
+  local weak = setmetatable({ emitter = self }, { __mode = "v" })
+  return function(event, ...)
+    if weak.emitter then weak.emitter:emit(event, ...) end
+  end
+end
+
 return emitter

@@ -12,6 +12,9 @@ local pool = require "moonpool.pool"
 ---@field CoreV1Api moonpool.ApiClass
 ---@field AppsV1Api moonpool.ApiClass
 ---@field BatchV1Api moonpool.ApiClass
+---@field ConnectionManager fun(options: moonpool.ManagerOptions?): moonpool.ConnectionManager
+---@field LoadBalancingStrategy moonpool.LoadBalancingStrategy
+---@field strategies { register: fun(name: string, strategy: moonpool.Strategy|function) } strategies to choose by name
 local moonpool = {
   version = core.version, ---@type string
   KubernetesClient = client.KubernetesClient,
@@ -45,8 +48,25 @@ for _, group in ipairs(kinds.groups) do
   moonpool[name] = api.class(name)
 end
 
--- Other versions on demand: moonpool.BatchV1beta1Api, moonpool.AppsApi (the best version that the cluster serves).
+-- What a script that talks to one cluster does not need is loaded when it is used.
+local onDemand = {
+  ConnectionManager = function() return require("moonpool.manager").ConnectionManager end,
+  LoadBalancingStrategy = function() return require("moonpool.strategies").LoadBalancingStrategy end,
+  strategies = function() return require "moonpool.strategies" end,
+}
+
+local function names()
+  local all = check.keys(moonpool)
+  for name in pairs(onDemand) do all[#all + 1] = name end
+  return all
+end
+
+-- Other versions on demand too: moonpool.BatchV1beta1Api, moonpool.AppsApi (the best version that the cluster serves).
 return setmetatable(moonpool, { __index = function(_, name)
   if type(name) ~= "string" or name:find("^_") then return nil end
-  return api.class(name) or check.misuse('moonpool has no "%s"%s', name, check.hint(name, check.keys(moonpool)))
+  if onDemand[name] then
+    moonpool[name] = onDemand[name]()
+    return moonpool[name]
+  end
+  return api.class(name) or check.misuse('moonpool has no "%s"%s', name, check.hint(name, names()))
 end })

@@ -75,8 +75,9 @@ end
 ---@return moonpool.Lines?, moonpool.Error?
 function lines.follow(session, request)
   request.timeout = request.timeout or 0 -- a stream has no end of its own
-  local stream, err = session:stream(request)
+  local stream, err, answer = session:stream(request)
   if not stream then return nil, err end
+  if answer then return lines.of(stream), nil, answer end
   return lines.of(stream)
 end
 

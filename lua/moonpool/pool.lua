@@ -27,9 +27,20 @@ local pool = {}
 
 local eventNames = { "connectionCreated", "connectionAcquired", "connectionReleased", "connectionRemoved",
   "connectionUnhealthy", "connectionLeaked", "acquireTimeout", "poolReady", "poolDrained" }
+pool.eventNames = eventNames
 
 -- A pool's session, for makeApiClient of its connections. Weak: neither keeps the other.
 local sessionOf = setmetatable({}, { __mode = "k" }) ---@type table<moonpool.core.Pool, moonpool.Session>
+
+--- The session of a pool; made when there is none yet.
+---@param handle moonpool.core.Pool
+---@param guard fun()?
+---@param observe moonpool.CallObserver?
+---@return moonpool.Session
+function pool.sessionOf(handle, guard, observe)
+  sessionOf[handle] = sessionOf[handle] or session.new(handle, guard, observe)
+  return sessionOf[handle]
+end
 
 --- What a client and a ConnectionPool have in common: a pool of the core, its events and its session.
 ---@class moonpool.OpenPool
@@ -57,27 +68,32 @@ function pool.open(kind, name, kubeConfig, context, options, pooling)
   if not handle then return nil, err end
   local self = setmetatable({ handle = handle }, OpenPool)
   self.label = ("%s %s"):format(kind, handle:info().name)
-  self.session = session.new(handle, function()
+  self.session = pool.sessionOf(handle, function()
     if handle:isDisposed() then check.misuse("%s was disposed", self.label) end
   end)
-  sessionOf[handle] = self.session
-  -- The core holds the listener; the listener must not hold the emitter, whose handlers often hold the pool: a pool that
-  -- nobody can reach any more is collected, and closed by that.
-  local events = emitter.new(self.label, eventNames)
-  local weak = setmetatable({ events = events }, { __mode = "v" })
-  local function listener(event, connection, text)
-    local target = weak.events
-    if not target then return end
-    if connection then target:emit(event, connection, text) else target:emit(event, text) end
-  end
-  events.onInterest = function(wanted) handle:setListener(wanted and listener or nil) end
-  self.emitter = events
+  self.emitter = emitter.new(self.label, eventNames)
+  local listener = self.emitter:listener()
+  self.emitter.onInterest = function(wanted) handle:setListener(wanted and listener or nil) end
   return self
 end
 
 function OpenPool:checkUsable()
   if self.handle:isDisposed() then check.misuse("%s was disposed", self.label) end
 end
+
+---@return table
+function OpenPool:getStats() return self.handle:getStats() end
+
+---@return table
+function OpenPool:info() return self.handle:info() end
+
+---@return boolean
+function OpenPool:isDisposed() return self.handle:isDisposed() end
+
+function OpenPool:dispose() self.handle:dispose() end
+
+---@return boolean
+function OpenPool:off(subscription) return self.emitter:off(subscription) end
 
 ---@return moonpool.Subscription
 function OpenPool:on(event, handler)
@@ -214,7 +230,7 @@ function core.connectionMethods:makeApiClient(class)
   if not api.isClass(class) then
     check.misuse("makeApiClient: argument 1: expected an API class such as moonpool.CoreV1Api, got %s", check.describe(class))
   end
-  return api.new(class, sessionOf[core.poolOf(self)]:over(self))
+  return api.new(class, pool.sessionOf(core.poolOf(self)):over(self))
 end
 
 --- An API object over a pool of its own, for the current context. The pool lives as long as the object.

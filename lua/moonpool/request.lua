@@ -21,8 +21,11 @@ local arrayMeta = getmetatable(core.json.array {})
 ---@field raw boolean? the answer's text instead of a decoded table
 ---@field headers table<string, string>? further request headers
 ---@field query table<string, string|number|boolean>? further query parameters
+---@field cluster string? of a client that chooses among several: in this one only
+---@field key string? of a client that chooses among several: what its strategy goes by, where it does
 local transport = { timeout = "milliseconds", firstByteTimeout = "milliseconds", idleTimeout = "milliseconds",
-  retries = "count", maxBodySize = "positive", gzip = "boolean", raw = "boolean", headers = "table" }
+  retries = "count", maxBodySize = "positive", gzip = "boolean", raw = "boolean", headers = "table",
+  cluster = "string", key = "string" }
 request.transportOptions = transport
 
 local list = { limit = "count", ["continue"] = "text", labelSelector = "selector", fieldSelector = "selector",

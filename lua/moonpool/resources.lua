@@ -84,10 +84,11 @@ function State:operation(method, verb, options, part)
     name = part.name, body = part.body, subresource = options.subresource }
 end
 
-function State:perform(method, verb, options, part)
+---@param session moonpool.Session? default: its own
+function State:perform(method, verb, options, part, session)
   local operation, err = self:operation(method, verb, options, part)
   if not operation then return nil, err end
-  return self.session:perform(operation)
+  return (session or self.session):perform(operation)
 end
 
 -- `name, options` or everything in one table.
@@ -176,6 +177,7 @@ function methods.each(state, options)
   for key, value in pairs(options or {}) do all[key] = value end
   all.limit = all.limit or 500
   local items, index, over = {}, 0, false
+  local session = state.session:pinned()
   return function()
     while true do
       index = index + 1
@@ -185,7 +187,7 @@ function methods.each(state, options)
         return item
       end
       if over then return nil end
-      local list, err = state:perform("each", "list", all, {})
+      local list, err = state:perform("each", "list", all, {}, session)
       if list then
         items, index = list.items ~= core.null and list.items or {}, 0
         all.continue = list.metadata.continue
@@ -246,7 +248,7 @@ local function lastSeen(object, condition)
   return "it is there"
 end
 
-local waitOptions = { namespace = "string", timeout = "milliseconds" }
+local waitOptions = { namespace = "string", timeout = "milliseconds", cluster = "string", key = "string" }
 
 --- Waits until one object is as wished: a condition ("Available", "Ready=False"), "exists", "deleted", or a function that is
 --- given the object and returns true. `timeout`: ms, default 60000; 0: for ever. Gives the object (true for "deleted"), or
@@ -258,8 +260,8 @@ function methods.wait(state, name, condition, options)
   check.options(label, options, waitOptions)
   local test, absent, wish = wishOf(label, condition)
   local limit = options.timeout or 60000
-  local operation, err = state:operation("wait", "watch", { timeout = limit, namespace = options.namespace },
-    { name = name, single = true })
+  local operation, err = state:operation("wait", "watch", { timeout = limit, namespace = options.namespace,
+    cluster = options.cluster, key = options.key }, { name = name, single = true })
   if not operation then return nil, err end
 
   local namespace = operation.namespace
@@ -279,7 +281,7 @@ function methods.wait(state, name, condition, options)
     end
   end
   return nil, errors.new("timeout", ("%s %s%s is not %s after %d ms: %s"):format(state.entry.kind,
-    namespace and namespace .. "/" or "", name, wish, limit, lastSeen(object, condition)), state.session.info)
+    namespace and namespace .. "/" or "", name, wish, limit, lastSeen(object, condition)), watcher.session.info)
 end
 
 -- -------------------------------------------------------------------------------------------------------------- objects

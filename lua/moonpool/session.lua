@@ -1,5 +1,8 @@
 -- session.lua: what API calls run over: a pool (any of its connections) or one leased connection, with what is known of
--- the cluster behind it. The API objects, the resources and discovery all call the cluster through here.
+-- the cluster behind it. The API objects, the resources and discovery all call the cluster through here. Sessions over several
+-- clusters (balanced.lua) have the same methods.
+local core = require "moonpool.core"
+local check = require "moonpool.check"
 local log = require "moonpool.log"
 local request = require "moonpool.request"
 local discovery = require "moonpool.discovery"
@@ -10,16 +13,21 @@ local discovery = require "moonpool.discovery"
 ---@field info table facts of the pool: name, context, cluster, namespace, server, user
 ---@field guard (fun())? raises when the session must not be used any more
 ---@field warned table<string, boolean>
+---@field observe moonpool.CallObserver? of a manager's cluster
 local Session = {}
 Session.__index = Session
 
 local session = {}
 
+--- Is told how each call ended.
+---@alias moonpool.CallObserver fun(cluster: string, message: moonpool.core.Request, err: moonpool.Error?, duration: number)
+
 ---@param handle moonpool.core.Pool
 ---@param guard fun()?
+---@param observe moonpool.CallObserver?
 ---@return moonpool.Session
-function session.new(handle, guard)
-  local self = setmetatable({ handle = handle, guard = guard, info = handle:info(), warned = {} }, Session)
+function session.new(handle, guard, observe)
+  local self = setmetatable({ handle = handle, guard = guard, observe = observe, info = handle:info(), warned = {} }, Session)
   self.discovery = discovery.new(self)
   return self
 end
@@ -28,7 +36,41 @@ end
 ---@param connection moonpool.Connection
 ---@return moonpool.Session
 function Session:over(connection)
-  return setmetatable({ handle = connection, discovery = self.discovery, info = self.info, warned = self.warned }, Session)
+  return setmetatable({ handle = connection, discovery = self.discovery, info = self.info, warned = self.warned,
+    observe = self.observe }, Session)
+end
+
+--- The same, guarded otherwise.
+---@param guard fun()
+---@return moonpool.Session
+function Session:guarded(guard)
+  local copy = {}
+  for name, value in pairs(self) do copy[name] = value end
+  copy.guard = guard
+  return setmetatable(copy, Session)
+end
+
+--- For what must stay in one cluster from its first request on: the session itself, which has only one.
+---@return moonpool.Session
+function Session:pinned() return self end
+
+-- The options of calls over several clusters.
+local function checkOptions(self, message)
+  if message.cluster and message.cluster ~= self.info.name then
+    check.misuse('option cluster: this client is for the cluster "%s", not for "%s"', self.info.name, message.cluster)
+  elseif message.key then
+    check.misuse("option key goes with a client that chooses among several clusters")
+  end
+end
+
+--- Logs a server's warning, once.
+---@param headers table<string, string>
+function Session:noteWarning(headers)
+  local warning = headers.warning
+  if warning and not self.warned[warning] then
+    self.warned[warning] = true
+    log.warn(("%s: %s"):format(self.info.name, warning:match('^299 %S+ "(.*)"$') or warning))
+  end
 end
 
 --- Runs a request. Waits.
@@ -38,19 +80,22 @@ end
 ---@return { status: integer, headers: table<string, string> }? answer
 function Session:call(message)
   if self.guard then self.guard() end
+  checkOptions(self, message)
+  local observe = self.observe
+  local start = observe and core.clock()
   local body, status, headers = self.handle:call(message)
-  if body == nil and type(status) ~= "number" then return nil, status end
-  local warning = headers and headers.warning
-  if warning and not self.warned[warning] then
-    self.warned[warning] = true
-    log.warn(("%s: %s"):format(self.info.name, warning:match('^299 %S+ "(.*)"$') or warning))
-  end
+  local failed = body == nil and type(status) ~= "number"
+  if observe then observe(self.info.name, message, failed and status or nil, core.clock() - start) end
+  if failed then return nil, status end
+  self:noteWarning(headers)
   if body == nil then body = "" end
   return body, nil, { status = status, headers = headers }
 end
 
--- A 404 that does not name an object says that the server does not know the path.
-local function isUnknownPath(err)
+--- A 404 that does not name an object says that the server does not know the path.
+---@param err moonpool.Error
+---@return boolean
+function session.isUnknownPath(err)
   return err.kind == "notFound" and not (type(err.details) == "table" and err.details.name)
 end
 
@@ -59,16 +104,26 @@ end
 ---@param operation moonpool.Operation
 ---@return any body nil on failure
 ---@return moonpool.Error?
-function Session:perform(operation)
+---@return { status: integer, headers: table<string, string> }? answer
+function Session:performAnswered(operation)
   if operation.anyVersion then operation.entry = self.discovery:current(operation.entry) end
-  local body, err = self:call(request.build(operation))
-  if body == nil and operation.anyVersion and isUnknownPath(err) then
+  local body, err, answer = self:call(request.build(operation))
+  if body == nil and operation.anyVersion and session.isUnknownPath(err) then
     local other = self.discovery:replacementFor(operation.entry)
     if other then
       operation.entry = other
-      body, err = self:call(request.build(operation))
+      body, err, answer = self:call(request.build(operation))
     end
   end
+  return body, err, answer
+end
+
+--- The same, without the answer's circumstances.
+---@param operation moonpool.Operation
+---@return any body nil on failure
+---@return moonpool.Error?
+function Session:perform(operation)
+  local body, err = self:performAnswered(operation)
   return body, err
 end
 
@@ -77,6 +132,7 @@ end
 ---@return moonpool.core.Stream?, moonpool.Error?
 function Session:stream(message)
   if self.guard then self.guard() end
+  checkOptions(self, message)
   return self.handle:stream(message)
 end
 

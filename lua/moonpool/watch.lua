@@ -50,7 +50,7 @@ function watch.open(session, operation, settings)
   request.build(operation) -- raises now, where the script called, if anything is wrong
   local start = options.resourceVersion
   local self = setmetatable({
-    session = session, operation = operation, known = {}, round = 0, begun = false, failures = 0,
+    session = session:pinned(), operation = operation, known = {}, round = 0, begun = false, failures = 0,
     bookmarks = options.allowWatchBookmarks, marks = settings and settings.marks,
     deadline = options.timeout and options.timeout > 0 and core.now() + options.timeout or nil,
     resourceVersion = start ~= "" and start ~= "0" and start or nil, fromCache = start == "0",

@@ -1,0 +1,434 @@
+-- manager.lua: ConnectionManager: several clusters behind one, and leases of their connections. Choosing, health and fail-over are
+-- the core's; here are the options, the kubeconfig factories, the events, and the clients.
+local core = require "moonpool.core"
+local balanced = require "moonpool.balanced"
+local check = require "moonpool.check"
+local client = require "moonpool.client"
+local emitter = require "moonpool.emitter"
+local errors = require "moonpool.errors"
+local log = require "moonpool.log"
+local pool = require "moonpool.pool"
+local strategies = require "moonpool.strategies"
+
+local manager = {}
+
+---@class moonpool.ManagerOptions
+---@field loadBalancingStrategy string|moonpool.Strategy|function|nil default LoadBalancingStrategy.ROUND_ROBIN
+---@field enableFailover boolean? default true: leases and reads go to another cluster when theirs fails
+---@field failoverWrites boolean? default false: writes too, where that is safe
+---@field clusterHealthCheckInterval integer? ms, default 30000; 0: only clusters whose requests fail are checked
+---@field defaultPoolConfig moonpool.PoolOptions? for the pools of all clusters
+---@field logger moonpool.Logger? gets what the runtime would log to standard error
+local managerOptions = { loadBalancingStrategy = "any", enableFailover = "boolean", failoverWrites = "boolean",
+  clusterHealthCheckInterval = "milliseconds", defaultPoolConfig = "table", logger = "any" }
+
+---@class moonpool.ClusterOptions
+---@field name string
+---@field kubeConfigFactory (fun(): moonpool.KubeConfig)? called once; or:
+---@field kubeConfigPath string? only this file; or:
+---@field kubeConfig moonpool.KubeConfig? or none of them: $KUBECONFIG, ~/.kube/config, in-cluster
+---@field context string? default: the current context
+---@field endpoints string[]? URLs of its API servers; default: the kubeconfig's server
+---@field resolveEndpoints boolean? default false; true: every address of a name is an API server of its own
+---@field weight number? default 1
+---@field labels table<string, string>?
+---@field zone string?
+---@field priority integer? default 0; lower numbers first
+---@field poolConfig moonpool.PoolOptions? over defaultPoolConfig
+local clusterOptions = { name = "string", kubeConfigFactory = "function", kubeConfigPath = "string", kubeConfig = "any",
+  context = "string", endpoints = "table", resolveEndpoints = "boolean", weight = "weight", labels = "table", zone = "string",
+  priority = "integer", poolConfig = "table" }
+
+local eventNames = { "clusterAdded", "clusterRemoved", "clusterHealthy", "clusterUnhealthy", "failover", "strategyError",
+  table.unpack(pool.eventNames) }
+
+---@class moonpool.ConnectionManager
+local methods = {}
+local ConnectionManager = { __name = "moonpool.ConnectionManager", __index = methods }
+manager.methods = methods
+
+setmetatable(methods, { __index = function(_, name)
+  if type(name) ~= "string" or name:find("^_") then return nil end
+  check.misuse('ConnectionManager has no method "%s"%s', name, check.hint(name, check.keys(methods)))
+end })
+
+-- What a manager keeps: the core's manager and what its clients need (moonpool.Membership), its events, its strategy.
+local state = setmetatable({}, { __mode = "k" })
+
+--- What a manager keeps, when a method is called on one.
+local function of(self, method)
+  if getmetatable(self) ~= ConnectionManager then check.self(self, ConnectionManager, ("manager:%s()"):format(method)) end
+  return state[self]
+end
+
+--- The same for methods that a disposed manager does not have any more.
+local function usable(self, method)
+  local mine = of(self, method)
+  mine.guard()
+  return mine
+end
+
+-- ---------------------------------------------------------------------------------------------------------------- strategies
+--- Calls a hook of a strategy; what it raises is told as an event.
+local function callHook(mine, strategy, hook, ...)
+  local ok, problem = pcall(strategy[hook], strategy.own, ...)
+  if not ok then
+    mine.handle:noteStrategyError(("the strategy %s raised an error in %s: %s"):format(strategy.name, hook, tostring(problem)))
+  end
+end
+
+local changes = { clusterAdded = "added", clusterRemoved = "removed", clusterHealthy = "healthy", clusterUnhealthy = "unhealthy" }
+
+local function useStrategy(mine, where, wanted)
+  local strategy = strategies.choose(where, wanted)
+  for _, subscription in ipairs(mine.hooks) do mine.emitter:off(subscription) end
+  mine.strategy, mine.hooks = strategy, {}
+  assert(mine.handle:useStrategy(strategy.builtin and strategy.name or "round-robin")) -- what chooses where a script cannot
+  mine.handle:setSelect(strategy.select, strategy.own, strategy.name)
+  if not strategy.onClusterChange then return end
+  for event, change in pairs(changes) do
+    mine.hooks[#mine.hooks + 1] = mine.emitter:on(event, function(name)
+      callHook(mine, strategy, "onClusterChange", name, change)
+    end)
+  end
+end
+
+-- -------------------------------------------------------------------------------------------------------------------- making
+--- Several clusters behind one. Clusters are added afterwards.
+---@param options moonpool.ManagerOptions?
+---@return moonpool.ConnectionManager
+function manager.ConnectionManager(options)
+  options = options or {}
+  check.options("ConnectionManager", options, managerOptions)
+  if options.logger ~= nil then log.checkLogger("ConnectionManager: option logger", options.logger) end
+  if options.failoverWrites and options.enableFailover == false then
+    check.misuse("ConnectionManager: failoverWrites = true contradicts enableFailover = false")
+  end
+  local mine = { members = {}, order = {}, hooks = {}, defaultPoolConfig = options.defaultPoolConfig, logger = options.logger }
+  mine.handle = core.manager { enableFailover = options.enableFailover, failoverWrites = options.failoverWrites,
+    clusterHealthCheckInterval = options.clusterHealthCheckInterval, defaultPoolConfig = options.defaultPoolConfig }
+  function mine.guard()
+    if mine.handle:isDisposed() then check.misuse("ConnectionManager was disposed") end
+  end
+  function mine.observe(cluster, message, err, duration)
+    local strategy = mine.strategy
+    if not strategy.onResult then return end
+    callHook(mine, strategy, "onResult", cluster, { ok = err == nil, err = err, duration = duration,
+      method = message.method or "GET", path = message.path })
+  end
+  mine.emitter = emitter.new("ConnectionManager", eventNames)
+  local listener = mine.emitter:listener()
+  mine.emitter.onInterest = function(wanted) mine.handle:setListener(wanted and listener or nil) end
+  useStrategy(mine, "ConnectionManager: option loadBalancingStrategy", options.loadBalancingStrategy or "round-robin")
+  if options.logger then log.attach(options.logger) end
+  local self = setmetatable({}, ConnectionManager)
+  state[self] = mine
+  return self
+end
+
+-- ------------------------------------------------------------------------------------------------------------------ clusters
+local function kubeConfigOf(options, where)
+  local given = {}
+  for _, name in ipairs { "kubeConfigFactory", "kubeConfigPath", "kubeConfig" } do
+    if options[name] ~= nil then given[#given + 1] = name end
+  end
+  if #given > 1 then check.misuse("%s: %s and %s exclude each other", where, given[1], given[2]) end
+  if options.kubeConfigFactory then return pool.kubeConfigFrom(where, options.kubeConfigFactory) end
+  return client.loadKubeConfig(where, options)
+end
+
+local function checkTexts(where, name, list)
+  local count = 0
+  for key, value in pairs(list) do
+    count = count + 1
+    if type(value) ~= "string" or value == "" then
+      check.misuse("%s: option %s: %s: expected a string, got %s", where, name, tostring(key), check.describe(value))
+    end
+  end
+  return count
+end
+
+local function checkCluster(options)
+  if type(options) == "string" then
+    check.misuse("addCluster: expected a table of options, such as { name = %q }, got a string", options)
+  end
+  check.options("addCluster", options, clusterOptions)
+  check.value("addCluster: option name", options.name, "string")
+  local where = ("addCluster %s"):format(options.name)
+  if options.endpoints then
+    local count = checkTexts(where, "endpoints", options.endpoints)
+    if count == 0 or count ~= #options.endpoints then
+      check.misuse('%s: option endpoints: expected a list of URLs, such as { "https://10.0.0.1:6443" }', where)
+    end
+  end
+  if options.labels then
+    checkTexts(where, "labels", options.labels)
+    if #options.labels > 0 then check.misuse('%s: option labels: expected names and values, such as { env = "prod" }', where) end
+  end
+  return where
+end
+
+local function merged(base, over)
+  if not (base and over) then return over or base end
+  local all = {}
+  for name, value in pairs(base) do all[name] = value end
+  for name, value in pairs(over) do all[name] = value end
+  return all
+end
+
+--- Adds a cluster. Reads its kubeconfig, starts its pool and its health checks; waits for no network.
+---@param options moonpool.ClusterOptions
+---@return true?, moonpool.Error?
+function methods:addCluster(options)
+  local mine = usable(self, "addCluster")
+  local where = checkCluster(options)
+  local name = options.name
+  local kubeConfig, err = kubeConfigOf(options, where)
+  if not kubeConfig then
+    err.cluster = err.cluster or name
+    return nil, err
+  end
+  local ok
+  ok, err = mine.handle:addCluster { name = name, kubeConfig = kubeConfig, context = options.context,
+    endpoints = options.endpoints, resolveEndpoints = options.resolveEndpoints, weight = options.weight, labels = options.labels,
+    zone = options.zone, priority = options.priority, poolConfig = merged(mine.defaultPoolConfig, options.poolConfig) }
+  if not ok then return nil, err end
+  local handle = assert(mine.handle:cluster(name))
+  local labels = {}
+  for key, value in pairs(options.labels or {}) do labels[key] = value end
+  mine.members[name] = { name = name, handle = handle, labels = labels, zone = options.zone,
+    session = pool.sessionOf(handle, mine.guard, mine.observe) }
+  mine.order[#mine.order + 1] = name
+  return true
+end
+
+--- Takes a cluster out: who waits for it gets "closed", leases and calls have 5 s to end. Waits until nothing of it is left.
+---@param name string
+---@return true?, moonpool.Error?
+function methods:removeCluster(name)
+  local mine = usable(self, "removeCluster")
+  check.value("removeCluster: argument 1 (name)", name, "string")
+  mine.members[name] = nil
+  for i, known in ipairs(mine.order) do
+    if known == name then
+      table.remove(mine.order, i)
+      break
+    end
+  end
+  return mine.handle:removeCluster(name)
+end
+
+--- Lets a cluster be chosen again.
+---@param name string
+---@return true?, moonpool.Error?
+function methods:enableCluster(name)
+  check.value("enableCluster: argument 1 (name)", name, "string")
+  return usable(self, "enableCluster").handle:setEnabled(name, true)
+end
+
+--- Lets a cluster not be chosen any more. It is still checked, and what runs on it goes on.
+---@param name string
+---@return true?, moonpool.Error?
+function methods:disableCluster(name)
+  check.value("disableCluster: argument 1 (name)", name, "string")
+  return usable(self, "disableCluster").handle:setEnabled(name, false)
+end
+
+---@param name string
+---@param weight number 0 or more; 0: only while nothing else is left
+---@return true?, moonpool.Error?
+function methods:setWeight(name, weight)
+  check.value("setWeight: argument 1 (name)", name, "string")
+  check.value("setWeight: argument 2 (weight)", weight, "weight")
+  return usable(self, "setWeight").handle:setWeight(name, weight)
+end
+
+--- A LoadBalancingStrategy, a registered name, a function, or a table with select (see moonpool.Strategy).
+---@param strategy string|moonpool.Strategy|function
+function methods:setStrategy(strategy)
+  useStrategy(usable(self, "setStrategy"), "setStrategy", strategy)
+end
+
+--- The names of the clusters that match, in the order in which they were added. Disabled ones only when they are named.
+---@param patterns string|string[]|nil names, globs, /regular expressions/, ^exclusions; nil: all
+---@param labels string|table<string, string>|nil
+---@return string[]?, moonpool.Error?
+function methods:clusters(patterns, labels)
+  local mine = usable(self, "clusters")
+  local selector, err = core.selector(patterns, labels)
+  if not selector then return nil, err end
+  return mine.handle:names(selector)
+end
+
+-- -------------------------------------------------------------------------------------------------------------------- leases
+local acquireOptions = { cluster = "string", key = "string" }
+
+local function acquire(mine, method, wanted)
+  if wanted == nil then return mine.handle:acquire() end
+  if type(wanted) == "string" then
+    check.value(method .. ": argument 1 (cluster)", wanted, "string")
+    return mine.handle:acquire(wanted)
+  end
+  check.options(method, wanted, acquireOptions)
+  return mine.handle:acquire(wanted.cluster, wanted.key)
+end
+
+--- Leases a connection of some cluster; the preferred one while it can be used. Give it back with release(cluster, connection).
+--- Waits up to the acquireTimeout of the cluster's pool.
+---@param preferred string|{ cluster: string?, key: string? }|nil
+---@return string? cluster
+---@return moonpool.Connection|moonpool.Error connection
+function methods:acquire(preferred)
+  return acquire(usable(self, "acquire"), "acquire", preferred)
+end
+
+--- Gives a lease back; raises when it was given back already, or when it is of another cluster.
+---@param cluster string
+---@param connection moonpool.Connection
+function methods:release(cluster, connection)
+  local mine = of(self, "release")
+  check.value("release: argument 1 (cluster)", cluster, "string")
+  if type(connection) ~= "userdata" then
+    check.misuse("release: argument 2: expected a connection, got %s", check.describe(connection))
+  end
+  mine.handle:release(cluster, connection)
+end
+
+---@class moonpool.Lease  Declare it `local lease <close>`: released at the end of its block, if it was not before.
+---@field cluster string
+---@field connection moonpool.Connection
+local Lease = { __name = "moonpool.Lease" }
+Lease.__index = Lease
+
+function Lease:release()
+  check.self(self, Lease, "lease:release()")
+  self.connection:release()
+end
+
+function Lease:__close() getmetatable(self.connection).__close(self.connection) end
+
+function Lease:__tostring() return ("moonpool.Lease (%s: %s)"):format(self.cluster, self.connection) end
+
+--- As acquire, but in one value.
+---@param preferred string|{ cluster: string?, key: string? }|nil
+---@return moonpool.Lease?, moonpool.Error?
+function methods:lease(preferred)
+  local cluster, connection = acquire(usable(self, "lease"), "lease", preferred)
+  if not cluster then return nil, connection end
+  return setmetatable({ cluster = cluster, connection = connection }, Lease)
+end
+
+-- ------------------------------------------------------------------------------------------------------------------- clients
+local function labelOf(patterns)
+  if patterns == nil then return "all clusters" end
+  return "clusters " .. (type(patterns) == "table" and table.concat(patterns, ", ") or patterns)
+end
+
+--- A KubernetesClient. Of one name: for that cluster only. Otherwise (a glob, a list of patterns, nothing: all clusters) it chooses
+--- a cluster for every call, with fail-over; its calls return a third value, { cluster = name, status = n }, and take the options
+--- cluster (that one only) and key.
+---@param clusters string|string[]|nil
+---@return moonpool.KubernetesClient?, moonpool.Error?
+function methods:client(clusters)
+  local mine = usable(self, "client")
+  local selector, err = core.selector(clusters)
+  if not selector then return nil, err end
+  local single = selector:single()
+  if not single then return client.over(balanced.among(self, mine, selector, labelOf(clusters))) end
+  if not mine.members[single] then
+    local _, problem = mine.handle:cluster(single)
+    return nil, problem
+  end
+  return client.over(balanced.strict(self, mine, mine.members[single]))
+end
+
+-- ---------------------------------------------------------------------------------------------------------------- statistics
+--- By cluster: healthy, state, enabled, unauthorized, overloaded, weight, share, priority, zone, labels, inFlight, latency (ms),
+--- failures, selected, lastError, certificateExpiry (seconds since 1970), poolStats (see ConnectionPool:getStats), endpoints (a list:
+--- url, address, state, connections, streams, inFlight, latency, failures, lastError).
+---@return table<string, table>
+function methods:getStats()
+  local mine = of(self, "getStats")
+  local all = {}
+  for _, name in ipairs(mine.order) do
+    local stats = mine.handle:getStats(name)
+    if stats then
+      local labels = {}
+      for key, value in pairs(mine.members[name].labels) do labels[key] = value end
+      stats.labels, stats.zone = labels, mine.members[name].zone
+      all[name] = stats
+    end
+  end
+  return all
+end
+
+--- Checks a cluster, or all, now, and waits for the answers. Of one: true, or false and why not. Of all: a table of names, each with
+--- true or false.
+---@param name string?
+---@return boolean|table<string, boolean>|nil
+---@return moonpool.Error?
+function methods:checkHealth(name)
+  local mine = usable(self, "checkHealth")
+  if name ~= nil then check.value("checkHealth: argument 1 (name)", name, "string") end
+  local ok, err = mine.handle:checkHealth(name)
+  if not ok then return nil, err end
+  local all = self:getStats()
+  if not name then
+    for each, stats in pairs(all) do all[each] = stats.healthy end
+    return all
+  end
+  local stats = all[name]
+  if stats and stats.healthy then return true end
+  return false, errors.new("noHealthyCluster", ('cluster "%s" is %s: %s'):format(name, stats and stats.state or "removed",
+    stats and stats.lastError or "it is not there any more"), mine.members[name])
+end
+
+-- -------------------------------------------------------------------------------------------------------------------- events
+--- Calls handler(...) for every event of that name. Of pools, with the cluster's name as further argument:
+--- connectionCreated(connection, cluster), connectionAcquired, connectionReleased, connectionRemoved(connection, reason, cluster),
+--- connectionUnhealthy(connection, text, cluster), connectionLeaked, acquireTimeout(text, cluster), poolReady(text, cluster),
+--- poolDrained(cluster). Of the manager: clusterAdded(name), clusterRemoved, clusterHealthy, clusterUnhealthy(name, reason),
+--- failover(from, to, reason), strategyError(message), error.
+---@param event string
+---@param handler fun(...)
+---@return moonpool.Subscription
+function methods:on(event, handler) return usable(self, "on").emitter:on(event, handler) end
+
+--- The same for the next such event only.
+---@param event string
+---@param handler fun(...)
+---@return moonpool.Subscription
+function methods:once(event, handler) return usable(self, "once").emitter:once(event, handler) end
+
+---@param subscription moonpool.Subscription
+---@return boolean
+function methods:off(subscription) return of(self, "off").emitter:off(subscription) end
+
+-- ------------------------------------------------------------------------------------------------------------------- the end
+local function forgetLogger(mine)
+  if mine.logger then log.detach(mine.logger) end
+  mine.logger = nil
+end
+
+--- Closes everything, as removeCluster of each cluster. Waits until it is drained. Twice is fine.
+function methods:dispose()
+  local mine = of(self, "dispose")
+  mine.handle:dispose()
+  mine.members, mine.order = {}, {}
+  forgetLogger(mine)
+end
+ConnectionManager.__close = methods.dispose
+
+-- One that nobody can reach any more: the core closes its clusters when its handle is collected; its logger must be let go here.
+function ConnectionManager:__gc() forgetLogger(state[self]) end
+
+function ConnectionManager:__tostring()
+  local mine = state[self]
+  if mine.handle:isDisposed() then return "moonpool.ConnectionManager (disposed)" end
+  local healthy = 0
+  for _, stats in pairs(self:getStats()) do healthy = healthy + (stats.healthy and 1 or 0) end
+  return ("moonpool.ConnectionManager (%d cluster%s, %d healthy, %s)"):format(#mine.order, #mine.order == 1 and "" or "s", healthy,
+    mine.strategy.name)
+end
+
+return manager
