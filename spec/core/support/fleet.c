@@ -140,7 +140,7 @@ char *fleet_failovers(fleet *f) {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for the bytes of all trips */
 
-static void on_headers(void *ctx, const moon_response *response) {
+static void on_headers(void *ctx, moon_cluster *cluster, const moon_response *response) {
   ((trip *)ctx)->headers++;
 }
 
