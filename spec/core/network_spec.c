@@ -436,6 +436,42 @@ static void a_cluster_whose_servers_are_all_unhealthy_is_down(void **state) {
   assert_null(moon_cluster_down(cluster));
 }
 
+static void a_manager_sees_one_server_die_and_return_while_its_cluster_stays_healthy(void **state) {
+  start_servers(2);
+  moon_manager_options options = moon_manager_default_options;
+  options.cluster_health_check_interval_ms = 200;
+  moon_manager *manager = NULL;
+  assert_int_equal(moon_manager_new(&options, &manager, NULL), MOON_OK);
+  moon_cluster_options added = moon_cluster_default_options;
+  moon_pool_options pool = pool_of(6, 6);
+  added.name = "prod";
+  added.endpoints = (const char *const *)urls;
+  added.pool = &pool;
+  moon_target *target = target_of(servers[0], "http", "127.0.0.1");
+  assert_null(moon_manager_add(manager, &added, target));
+  moon_target_release(target);
+  cluster = moon_manager_find(manager, "prod", NULL);
+  expect_spread("3 3");
+  readers r;
+  start_reading(&r);
+  expect_more_reads(&r, 50);
+  kill_server(0);
+  expect_spread("0 6");
+  for (int64_t until_ms = now_ms() + PATIENCE_MS; now_ms() < until_ms; sleep_ms(10))
+    if (moon_endpoint_state(nth(0)) == MOON_HEALTH_UNHEALTHY) break;
+  assert_int_equal(moon_endpoint_state(nth(0)), MOON_HEALTH_UNHEALTHY);
+  moon_cluster_stats stats;
+  assert_int_equal(moon_manager_get_stats(manager, "prod", &stats, NULL), MOON_OK);
+  assert_int_equal(stats.state, MOON_HEALTH_HEALTHY);
+  restart(0);
+  for (int i = 0; i < 2; i++) assert_int_equal(moon_manager_check_health(manager, NULL, NULL), MOON_OK);
+  expect_spread("3 3");
+  expect_more_reads(&r, 50);
+  stop_reading(&r);
+  assert_int_equal(atomic_load(&r.failed), 0);
+  moon_manager_release(manager);
+}
+
 /* --- a name with several addresses --- */
 
 static void every_address_of_a_name_is_used_and_left_when_it_goes(void **state) {
@@ -525,6 +561,7 @@ int main(void) {
       cmocka_unit_test_teardown(an_unhealthy_server_is_left_and_returned_to, end),
       cmocka_unit_test_teardown(reads_that_hang_on_a_server_that_is_down_are_asked_of_another, end),
       cmocka_unit_test_teardown(a_cluster_whose_servers_are_all_unhealthy_is_down, end),
+      cmocka_unit_test_teardown(a_manager_sees_one_server_die_and_return_while_its_cluster_stays_healthy, end),
       cmocka_unit_test_teardown(every_address_of_a_name_is_used_and_left_when_it_goes, end),
       cmocka_unit_test_teardown(counts_failures_and_learns_latencies, end),
   };
