@@ -3,10 +3,8 @@
  * The set owns its endpoints; every reference that others have on one holds a reference on the set too, so that its
  * lock is there. One that is retired has left the list and lives on for those who still hold it. What is asked often
  * (the state, the share, the count) is kept in atomics, written under the lock by whoever changed something. */
-#include "cluster/endpoint.h"
+#include "cluster/endpoint_set.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,68 +12,20 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/random.h"
-#include "cluster/latency.h"
 
 enum { RETRY_MS = 1000, MAX_RETRY_MS = 30000, RETRY_JITTER = 20 /* percent */ };
 
 /* How gladly a new connection is made to an endpoint. */
 enum rank { WELCOME, DOUBTFUL, BACKING_OFF, DOWN };
 
-struct moon_endpoint {
-  atomic_int refs; /* one is the set's, until it is retired */
-  moon_endpoints *set;
-  size_t source; /* which of the set's it is an address of */
-  char *address; /* NULL: whatever the name resolves to when a connection is made */
-  moon_dialer *dialer;
-
-  /* guarded by the set's lock */
-  moon_health health;
-  moon_latency latency;
-  int connections[MOON_CONN_KINDS];
-  int in_flight;
-  int connect_failures; /* in a row; those of connects that began together count once */
-  int64_t retry_at_ms;  /* while connects fail: when the next one may be tried */
-  bool on_trial;        /* ... which is under way */
-  bool retired, urgent;
-  uint64_t picked; /* the set's count of picks when it was picked last */
-};
-
-/* What was configured: a URL (NULL: the target's server). */
-typedef struct source {
-  char *url, *host;
-  bool is_name;
-} source;
-
-struct moon_endpoints {
-  atomic_int refs;
-  char *cluster;
-  moon_target *target;
-  source *sources;
-  size_t source_count;
-  bool resolve;
-  int64_t interval_ms;
-
-  pthread_mutex_t lock; /* guards what follows */
-  moon_endpoint **items;
-  atomic_size_t count;
-  uint64_t picks;
-  atomic_int state;
-  _Atomic int64_t ramp_ms; /* when the cluster as a whole became usable again; 0: no slow start */
-  void (*changed)(void *ctx);
-  void *ctx;
-  int telling; /* calls of `changed` under way */
-  pthread_cond_t told;
-};
-
-static moon_endpoints *lock(const moon_endpoints *set) {
+moon_endpoints *endpoints_lock(const moon_endpoints *set) {
   moon_endpoints *locked = (moon_endpoints *)set;
   pthread_mutex_lock(&locked->lock);
   return locked;
 }
 
-static void unlock(moon_endpoints *set) {
+void endpoints_unlock(moon_endpoints *set) {
   pthread_mutex_unlock(&set->lock);
 }
 
@@ -96,23 +46,22 @@ static void sum_up(moon_endpoints *set) {
   set->state = best;
 }
 
-/* Gives the lock back, and tells the observer if there is news. */
-static void unlock_and_tell(moon_endpoints *set, bool news) {
+void endpoints_unlock_and_tell(moon_endpoints *set, bool news) {
   if (news) sum_up(set);
   void (*changed)(void *ctx) = news ? set->changed : NULL;
   void *ctx = set->ctx;
   if (changed) set->telling++;
-  unlock(set);
+  endpoints_unlock(set);
   if (!changed) return;
   changed(ctx);
-  lock(set);
+  endpoints_lock(set);
   if (--set->telling == 0) pthread_cond_broadcast(&set->told);
-  unlock(set);
+  endpoints_unlock(set);
 }
 
 /* --- making and unmaking --- */
 
-static moon_error *endpoint_new(moon_endpoints *set, size_t from, const char *address, moon_endpoint **out) {
+moon_error *endpoint_new(moon_endpoints *set, size_t from, const char *address, moon_endpoint **out) {
   moon_dialer *dialer;
   moon_error *err = moon_dialer_new(set->cluster, set->target, set->sources[from].url, address, &dialer);
   if (err) return err;
@@ -127,8 +76,7 @@ static moon_error *endpoint_new(moon_endpoints *set, size_t from, const char *ad
   return NULL;
 }
 
-/* Lets go of a reference, without the one on the set that goes with it unless it was the set's own. */
-static void drop(moon_endpoint *endpoint) {
+void endpoint_drop(moon_endpoint *endpoint) {
   if (atomic_fetch_sub(&endpoint->refs, 1) != 1) return;
   moon_health_free(&endpoint->health);
   moon_dialer_release(endpoint->dialer);
@@ -159,8 +107,8 @@ static moon_error *check_url(const moon_endpoints *set, const char *url) {
 static moon_error *add_source(moon_endpoints *set, const char *url) {
   moon_endpoint *endpoint = NULL;
   moon_error *err = url ? check_url(set, url) : NULL;
-  source *added = &set->sources[set->source_count];
-  *added = (source){.url = moon_strdup(url)};
+  endpoint_source *added = &set->sources[set->source_count];
+  *added = (endpoint_source){.url = moon_strdup(url)};
   if (!err) err = endpoint_new(set, set->source_count, NULL, &endpoint);
   set->source_count++;
   if (err) return err;
@@ -169,7 +117,7 @@ static moon_error *add_source(moon_endpoints *set, const char *url) {
   for (size_t i = 0; i < set->count; i++) {
     if (strcmp(moon_dialer_endpoint(set->items[i]->dialer), moon_dialer_endpoint(endpoint->dialer))) continue;
     err = moon_error_new(MOON_CONFIG, "cluster \"%s\": endpoint \"%s\" is there twice", set->cluster, url);
-    drop(endpoint);
+    endpoint_drop(endpoint);
     return err;
   }
   set->items[set->count++] = endpoint;
@@ -213,7 +161,7 @@ moon_endpoints *moon_endpoints_retain(moon_endpoints *endpoints) {
 
 void moon_endpoints_release(moon_endpoints *endpoints) {
   if (!endpoints || atomic_fetch_sub(&endpoints->refs, 1) != 1) return;
-  for (size_t i = 0; i < endpoints->count; i++) drop(endpoints->items[i]);
+  for (size_t i = 0; i < endpoints->count; i++) endpoint_drop(endpoints->items[i]);
   for (size_t i = 0; i < endpoints->source_count; i++) {
     free(endpoints->sources[i].url);
     free(endpoints->sources[i].host);
@@ -236,16 +184,16 @@ moon_endpoint *moon_endpoint_retain(moon_endpoint *endpoint) {
 void moon_endpoint_release(moon_endpoint *endpoint) {
   if (!endpoint) return;
   moon_endpoints *set = endpoint->set;
-  drop(endpoint);
+  endpoint_drop(endpoint);
   moon_endpoints_release(set);
 }
 
 void moon_endpoints_observe(moon_endpoints *endpoints, void (*changed)(void *ctx), void *ctx) {
-  lock(endpoints);
+  endpoints_lock(endpoints);
   endpoints->changed = changed;
   endpoints->ctx = ctx;
   while (endpoints->telling) pthread_cond_wait(&endpoints->told, &endpoints->lock);
-  unlock(endpoints);
+  endpoints_unlock(endpoints);
 }
 
 /* --- how the cluster is --- */
@@ -277,7 +225,7 @@ static moon_error *error_of_all(const moon_error *like, moon_buffer *text) {
 }
 
 moon_error *moon_endpoints_error(const moon_endpoints *endpoints) {
-  moon_endpoints *set = lock(endpoints);
+  moon_endpoints *set = endpoints_lock(endpoints);
   const moon_error *last = NULL;
   moon_buffer text = {0};
   for (size_t i = 0; i < set->count; i++) {
@@ -287,24 +235,24 @@ moon_error *moon_endpoints_error(const moon_endpoints *endpoints) {
                 health->last_error ? health->last_error->message : moon_health_state_name(health->state));
   }
   moon_error *err = last && set->count > 1 ? error_of_all(last, &text) : moon_error_copy(last);
-  unlock(set);
+  endpoints_unlock(set);
   moon_buffer_free(&text);
   return err;
 }
 
 bool moon_endpoints_unauthorized(const moon_endpoints *endpoints) {
-  moon_endpoints *set = lock(endpoints);
+  moon_endpoints *set = endpoints_lock(endpoints);
   bool any = false;
   for (size_t i = 0; i < set->count; i++) any = any || set->items[i]->health.unauthorized;
-  unlock(set);
+  endpoints_unlock(set);
   return any;
 }
 
 bool moon_endpoints_overloaded(const moon_endpoints *endpoints) {
-  moon_endpoints *set = lock(endpoints);
+  moon_endpoints *set = endpoints_lock(endpoints);
   bool any = false;
   for (size_t i = 0; i < set->count; i++) any = any || set->items[i]->health.overloaded;
-  unlock(set);
+  endpoints_unlock(set);
   return any;
 }
 
@@ -356,7 +304,7 @@ moon_endpoint *moon_endpoints_pick(moon_endpoints *endpoints, moon_conn_kind kin
                                    size_t tried_count) {
   int64_t now_ms = moon_clock_now_ms();
   moon_endpoint *best = NULL;
-  lock(endpoints);
+  endpoints_lock(endpoints);
   for (size_t i = 0; i < endpoints->count; i++) {
     moon_endpoint *endpoint = endpoints->items[i];
     if (is_among(endpoint, tried, tried_count)) continue;
@@ -371,7 +319,7 @@ moon_endpoint *moon_endpoints_pick(moon_endpoints *endpoints, moon_conn_kind kin
       best->retry_at_ms = now_ms + retry_in_ms(best);
     }
   }
-  unlock(endpoints);
+  endpoints_unlock(endpoints);
   return best;
 }
 
@@ -391,42 +339,42 @@ static void forgive(moon_endpoint *endpoint) {
 }
 
 void moon_endpoint_connected(moon_endpoint *endpoint) {
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   forgive(endpoint);
-  unlock_and_tell(endpoint->set, note_request(endpoint, NULL));
+  endpoints_unlock_and_tell(endpoint->set, note_request(endpoint, NULL));
 }
 
 void moon_endpoint_connect_failed(moon_endpoint *endpoint, const moon_error *err) {
   int64_t now_ms = moon_clock_now_ms();
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   if (endpoint->on_trial || now_ms >= endpoint->retry_at_ms) {
     endpoint->connect_failures++;
     endpoint->on_trial = false;
     endpoint->retry_at_ms = now_ms + retry_in_ms(endpoint);
   }
-  unlock_and_tell(endpoint->set, note_request(endpoint, err));
+  endpoints_unlock_and_tell(endpoint->set, note_request(endpoint, err));
 }
 
 void moon_endpoint_closed(moon_endpoint *endpoint, moon_conn_kind kind) {
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   endpoint->connections[kind]--;
-  unlock(endpoint->set);
+  endpoints_unlock(endpoint->set);
 }
 
 moon_health_state moon_endpoint_state(const moon_endpoint *endpoint) {
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   moon_health_state state = endpoint->health.state;
-  unlock(endpoint->set);
+  endpoints_unlock(endpoint->set);
   return state;
 }
 
 moon_error *moon_endpoint_unreachable(const moon_endpoint *endpoint) {
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   const moon_error *last = endpoint->health.last_error;
   bool unreachable = endpoint->health.state == MOON_HEALTH_UNHEALTHY && last && !last->http_status;
   moon_error *err = NULL;
   if (unreachable) err = moon_error_new(MOON_CONNECT, "the server does not answer any more: %s", last->message);
-  unlock(endpoint->set);
+  endpoints_unlock(endpoint->set);
   return err;
 }
 
@@ -459,21 +407,21 @@ static int surplus(const moon_endpoint *endpoint, moon_conn_kind kind, int64_t n
 
 int moon_endpoint_surplus(const moon_endpoint *endpoint, moon_conn_kind kind) {
   int64_t now_ms = moon_clock_now_ms();
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   int count = surplus(endpoint, kind, now_ms);
-  unlock(endpoint->set);
+  endpoints_unlock(endpoint->set);
   return count;
 }
 
 int64_t moon_endpoints_retry_at_ms(const moon_endpoints *endpoints) {
   int64_t now_ms = moon_clock_now_ms(), first_ms = -1;
-  moon_endpoints *set = lock(endpoints);
+  moon_endpoints *set = endpoints_lock(endpoints);
   for (size_t i = 0; i < set->count; i++) {
     int64_t at_ms = set->items[i]->retry_at_ms;
     bool waits = moon_health_usable(set->items[i]->health.state) && at_ms > now_ms;
     if (waits && (first_ms < 0 || at_ms < first_ms)) first_ms = at_ms;
   }
-  unlock(set);
+  endpoints_unlock(set);
   return first_ms;
 }
 
@@ -496,155 +444,58 @@ moon_dialer *moon_endpoint_dialer(const moon_endpoint *endpoint) {
 /* --- requests --- */
 
 void moon_endpoint_request_began(moon_endpoint *endpoint) {
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   endpoint->in_flight++;
-  unlock(endpoint->set);
+  endpoints_unlock(endpoint->set);
 }
 
 void moon_endpoint_request_ended(moon_endpoint *endpoint, const moon_error *err, int64_t first_byte_us) {
   int64_t now_ms = moon_clock_now_ms();
   bool news = false;
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   endpoint->in_flight--;
   if (err || first_byte_us >= 0) news = note_request(endpoint, err);
   if (!err && first_byte_us > 0) moon_latency_add(&endpoint->latency, first_byte_us, now_ms);
-  unlock_and_tell(endpoint->set, news);
+  endpoints_unlock_and_tell(endpoint->set, news);
 }
 
 /* --- probes --- */
 
 moon_endpoint **moon_endpoints_list(const moon_endpoints *endpoints, size_t *count) {
-  moon_endpoints *set = lock(endpoints);
+  moon_endpoints *set = endpoints_lock(endpoints);
   moon_endpoint **list = moon_alloc((set->count + 1) * sizeof(moon_endpoint *));
   *count = set->count;
   for (size_t i = 0; i < set->count; i++) list[i] = moon_endpoint_retain(set->items[i]);
-  unlock(set);
+  endpoints_unlock(set);
   return list;
 }
 
 void moon_endpoint_probed(moon_endpoint *endpoint, moon_verdict verdict, moon_error *err) {
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   if (verdict != MOON_PROBE_FAILED) forgive(endpoint); /* a connection to it has just been made */
   bool news = moon_health_probed(&endpoint->health, verdict, err);
-  unlock_and_tell(endpoint->set, news);
+  endpoints_unlock_and_tell(endpoint->set, news);
 }
 
 int64_t moon_endpoint_pause_ms(const moon_endpoint *endpoint) {
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   int64_t pause_ms = moon_health_pause_ms(&endpoint->health);
-  unlock(endpoint->set);
+  endpoints_unlock(endpoint->set);
   return pause_ms;
 }
 
 bool moon_endpoint_take_urgent(moon_endpoint *endpoint) {
-  lock(endpoint->set);
+  endpoints_lock(endpoint->set);
   bool urgent = endpoint->urgent;
   endpoint->urgent = false;
-  unlock(endpoint->set);
+  endpoints_unlock(endpoint->set);
   return urgent;
-}
-
-/* --- names with several addresses --- */
-
-bool moon_endpoints_resolves(const moon_endpoints *endpoints) {
-  return endpoints->resolve;
-}
-
-size_t moon_endpoints_names(const moon_endpoints *endpoints, char ***hosts) {
-  size_t count = 0;
-  *hosts = moon_alloc(endpoints->source_count * sizeof(char *));
-  for (size_t i = 0; endpoints->resolve && i < endpoints->source_count; i++) {
-    const source *from = &endpoints->sources[i];
-    bool told = !from->is_name;
-    for (size_t k = 0; k < count && !told; k++) told = !strcmp((*hosts)[k], from->host);
-    if (!told) (*hosts)[count++] = moon_strdup(from->host);
-  }
-  return count;
-}
-
-static moon_endpoint *find(moon_endpoint *const *list, size_t count, size_t from, const char *address) {
-  for (size_t i = 0; i < count; i++) {
-    const char *own = list[i]->address;
-    if (list[i]->source == from && own && !strcmp(own, address)) return list[i];
-  }
-  return NULL;
-}
-
-static bool is_listed(const moon_endpoint *endpoint, char *const *addresses, size_t count) {
-  for (size_t i = 0; endpoint->address && i < count; i++)
-    if (!strcmp(endpoint->address, addresses[i])) return true;
-  return false;
-}
-
-/* Endpoints for those addresses of a source that have none. Made without the lock: certificates are parsed. */
-static size_t make_missing(moon_endpoints *set, size_t from, char *const *addresses, size_t count,
-                           moon_endpoint **made) {
-  size_t made_count = 0, old_count;
-  moon_endpoint **old = moon_endpoints_list(set, &old_count);
-  for (size_t i = 0; i < count; i++) {
-    if (find(old, old_count, from, addresses[i]) || find(made, made_count, from, addresses[i])) continue;
-    moon_error *err = endpoint_new(set, from, addresses[i], &made[made_count]);
-    if (err)
-      moon_log(MOON_LOG_WARN, "cluster %s: address %s of %s is left out: %s", set->cluster, addresses[i],
-               set->sources[from].host, err->message);
-    else
-      made_count++;
-    moon_error_free(err);
-  }
-  for (size_t i = 0; i < old_count; i++) moon_endpoint_release(old[i]);
-  free(old);
-  return made_count;
-}
-
-/* The list is changed under the lock; those that leave it end up in `gone`, which has room. Returns how many. */
-static size_t exchange_addresses(moon_endpoints *set, size_t from, char *const *addresses, size_t count,
-                                 moon_endpoint **made, size_t made_count, moon_endpoint **gone) {
-  size_t kept = 0, gone_count = 0;
-  bool stays = false, was_healthy = false;
-  for (size_t i = 0; i < set->count; i++) {
-    moon_endpoint *endpoint = set->items[i];
-    bool leaves = endpoint->source == from && !is_listed(endpoint, addresses, count);
-    if (endpoint->source == from) {
-      stays = stays || !leaves;
-      was_healthy = was_healthy || endpoint->health.state == MOON_HEALTH_HEALTHY;
-    }
-    if (leaves) {
-      endpoint->retired = true;
-      gone[gone_count++] = endpoint;
-    } else {
-      set->items[kept++] = endpoint;
-    }
-  }
-  set->items = moon_realloc(set->items, (kept + made_count + 1) * sizeof(moon_endpoint *));
-  for (size_t i = 0; i < made_count; i++) {
-    /* A cluster that works is not unknown again because all of its addresses are new. */
-    if (was_healthy && !stays) made[i]->health.state = MOON_HEALTH_HEALTHY;
-    set->items[kept++] = made[i];
-  }
-  set->count = kept;
-  return gone_count;
-}
-
-void moon_endpoints_resolved(moon_endpoints *endpoints, const char *host, char *const *addresses, size_t count) {
-  if (!count) return;
-  moon_endpoint **made = moon_alloc(count * sizeof(moon_endpoint *));
-  for (size_t from = 0; from < endpoints->source_count; from++) {
-    if (!endpoints->sources[from].is_name || strcmp(endpoints->sources[from].host, host)) continue;
-    size_t made_count = make_missing(endpoints, from, addresses, count, made);
-    lock(endpoints);
-    moon_endpoint **gone = moon_alloc((endpoints->count + 1) * sizeof(moon_endpoint *));
-    size_t gone_count = exchange_addresses(endpoints, from, addresses, count, made, made_count, gone);
-    unlock_and_tell(endpoints, made_count || gone_count);
-    for (size_t i = 0; i < gone_count; i++) drop(gone[i]);
-    free(gone);
-  }
-  free(made);
 }
 
 /* --- statistics --- */
 
 moon_endpoint_stats *moon_endpoints_stats(const moon_endpoints *endpoints, size_t *count) {
-  moon_endpoints *set = lock(endpoints);
+  moon_endpoints *set = endpoints_lock(endpoints);
   moon_endpoint_stats *stats = moon_zalloc((set->count + 1) * sizeof *stats);
   *count = set->count;
   for (size_t i = 0; i < set->count; i++) {
@@ -663,7 +514,7 @@ moon_endpoint_stats *moon_endpoints_stats(const moon_endpoints *endpoints, size_
         .last_error = health->last_error ? moon_strdup(health->last_error->message) : NULL,
     };
   }
-  unlock(set);
+  endpoints_unlock(set);
   return stats;
 }
 
