@@ -262,10 +262,10 @@ size_t moon_endpoints_count(const moon_endpoints *endpoints) {
 
 size_t moon_endpoints_usable(const moon_endpoints *endpoints) {
   if (moon_endpoints_count(endpoints) < 2) return moon_health_usable(moon_endpoints_state(endpoints));
-  moon_endpoints *set = lock(endpoints);
+  moon_endpoints *set = endpoints_lock(endpoints);
   size_t usable = 0;
   for (size_t i = 0; i < set->count; i++) usable += moon_health_usable(set->items[i]->health.state);
-  unlock(set);
+  endpoints_unlock(set);
   return usable;
 }
 
