@@ -35,8 +35,10 @@ static int start(void **state) {
   int fd = mkstemp(kubeconfig);
   assert_true(fd >= 0);
   dprintf(fd,
-          "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:%d'}}]\n"
-          "contexts: [{name: plain, context: {cluster: c}}, {name: shop, context: {cluster: c, namespace: shop}}]\n"
+          "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:%d'}},\n"
+          "           {name: dead, cluster: {server: 'http://127.0.0.1:1'}}]\n"
+          "contexts: [{name: plain, context: {cluster: c}}, {name: shop, context: {cluster: c, namespace: shop}},\n"
+          "           {name: dead, context: {cluster: dead}}]\n"
           "current-context: plain\n",
           tls_server_port(server));
   close(fd);
@@ -143,6 +145,97 @@ static void leases_a_connection_for_one_user(void **state) {
   moon_client_release(made);
 }
 
+/* --- several clusters --- */
+
+static moon_manager *manager_of(const char *const *contexts, size_t count) {
+  moon_manager_options options = moon_manager_default_options;
+  options.cluster_health_check_interval_ms = 0;
+  options.default_pool.max_connections = 1;
+  options.default_pool.min_connections = 0;
+  moon_manager *made = NULL;
+  assert_int_equal(moon_manager_new(&options, &made, NULL), MOON_OK);
+  for (size_t i = 0; i < count; i++) {
+    moon_cluster_options cluster = moon_cluster_default_options;
+    cluster.name = cluster.context = contexts[i];
+    cluster.kubeconfig = kubeconfig;
+    assert_int_equal(moon_manager_add_cluster(made, &cluster, NULL), MOON_OK);
+  }
+  return made;
+}
+
+static void calls_whichever_cluster_works(void **state) {
+  moon_manager *manager = manager_of((const char *const[]){"dead", "plain"}, 2);
+  moon_answer *answer = NULL;
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(moon_manager_call(manager, "dead", &(moon_call_options){.path = "/echo"}, &answer, NULL), MOON_OK);
+    assert_string_equal(answer->cluster, "plain");
+    assert_string_equal(answer->body, "GET ");
+    moon_answer_free(answer);
+  }
+  moon_error *err = NULL;
+  moon_call_options post = {.method = "POST", .path = "/echo"};
+  assert_int_equal(moon_manager_call(manager, "dead", &post, &answer, &err), MOON_CONNECT);
+  assert_string_equal(err->cluster, "dead");
+  assert_false(err->outcome_unknown);
+  moon_error_free(err);
+  assert_int_equal(moon_manager_call(manager, "daed", &post, &answer, &err), MOON_CONFIG);
+  assert_non_null(strstr(err->message, "did you mean \"dead\"?"));
+  moon_error_free(err);
+  assert_int_equal(moon_manager_call(manager, NULL, &(moon_call_options){.path = "x"}, &answer, NULL), MOON_INVALID);
+  moon_manager_release(manager);
+}
+
+static void leases_from_whichever_cluster_works(void **state) {
+  moon_manager *manager = manager_of((const char *const[]){"dead", "plain"}, 2);
+  moon_conn *conn = NULL;
+  assert_int_equal(moon_manager_acquire(manager, "dead", &conn, NULL), MOON_OK);
+  assert_string_equal(moon_conn_cluster(conn), "plain");
+  moon_answer *answer = NULL;
+  assert_int_equal(moon_conn_call(conn, &(moon_call_options){.path = "/echo"}, &answer, NULL), MOON_OK);
+  assert_string_equal(answer->cluster, "plain");
+  moon_answer_free(answer);
+  moon_cluster_stats stats;
+  assert_int_equal(moon_manager_get_stats(manager, "plain", &stats, NULL), MOON_OK);
+  assert_int_equal(stats.active, 1);
+  assert_int_equal(stats.pool.in_use, 1);
+  moon_manager_give_back(manager, conn);
+  assert_int_equal(moon_manager_get_stats(manager, "plain", &stats, NULL), MOON_OK);
+  assert_int_equal(stats.active, 0);
+  assert_int_equal(stats.pool.idle, 1);
+  moon_manager_release(manager);
+}
+
+static void says_why_no_cluster_works(void **state) {
+  moon_manager *none = manager_of(NULL, 0);
+  moon_answer *answer = NULL;
+  moon_conn *conn = NULL;
+  moon_error *err = NULL;
+  assert_int_equal(moon_manager_call(none, NULL, &(moon_call_options){.path = "/echo"}, &answer, NULL),
+                   MOON_NO_HEALTHY_CLUSTER);
+  assert_int_equal(moon_manager_acquire(none, NULL, &conn, NULL), MOON_NO_HEALTHY_CLUSTER);
+  moon_manager_release(none);
+  moon_manager *manager = manager_of((const char *const[]){"dead"}, 1);
+  assert_int_equal(moon_manager_acquire(manager, NULL, &conn, &err), MOON_CONNECT);
+  assert_string_equal(err->cluster, "dead");
+  assert_non_null(strstr(err->message, "connection refused"));
+  moon_error_free(err);
+  assert_null(conn);
+  moon_manager_release(manager);
+}
+
+static void checks_health_by_hand(void **state) {
+  moon_manager *manager = manager_of((const char *const[]){"dead", "plain"}, 2);
+  moon_cluster_stats stats;
+  assert_int_equal(moon_manager_check_health(manager, "plain", NULL), MOON_OK);
+  assert_int_equal(moon_manager_check_health(manager, NULL, NULL), MOON_OK);
+  assert_int_equal(moon_manager_get_stats(manager, "dead", &stats, NULL), MOON_OK);
+  assert_int_equal(stats.state, MOON_HEALTH_SUSPECT);
+  assert_int_equal(moon_manager_get_stats(manager, "plain", &stats, NULL), MOON_OK);
+  assert_int_equal(stats.state, MOON_HEALTH_HEALTHY);
+  assert_int_equal(moon_manager_check_health(manager, "plan", NULL), MOON_CONFIG);
+  moon_manager_release(manager);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(knows_context_and_namespace),
@@ -150,6 +243,10 @@ int main(void) {
       cmocka_unit_test(gets_and_posts),
       cmocka_unit_test(reports_what_the_server_refused),
       cmocka_unit_test(leases_a_connection_for_one_user),
+      cmocka_unit_test(calls_whichever_cluster_works),
+      cmocka_unit_test(leases_from_whichever_cluster_works),
+      cmocka_unit_test(says_why_no_cluster_works),
+      cmocka_unit_test(checks_health_by_hand),
   };
   return cmocka_run_group_tests(tests, start, end);
 }
