@@ -7,6 +7,7 @@ self = false
 -- It does not know to-be-closed variables: `local lock <close> = ...` is used by being closed.
 ignore = { "211/_.*" }
 
+files["examples"] = { read_globals = { "clusters" } } -- the program's
 files["spec"] = { std = "lua54+busted" }
 -- Declarations for editors, never run.
 exclude_files = { "lua/meta" }

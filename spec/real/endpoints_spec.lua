@@ -55,7 +55,7 @@ describe("a real cluster with two API servers", function()
     real.stop(context .. "/2")
     finally(function() real.cont(context .. "/2") end)
     local _, err = second.core.readNamespace("default", { timeout = 500 })
-    assert.equal("timeout", err.kind)
+    assert.is_true(err.kind == "timeout" or err.kind == "acquireTimeout", tostring(err)) -- on a connection, or waiting for one
     assert(first.core.readNamespace "default")
     real.cont(context .. "/2")
     assert(second.core.readNamespace "default")
