@@ -3,6 +3,8 @@
 --
 --   moonpool examples/failover.lua                                  three simulated clusters; the second one dies, and comes back
 --   moonpool examples/failover.lua KUBECONFIG [CONTEXT ...]         your own, until Ctrl-C: stop one of them meanwhile
+--
+-- SECONDS in the environment ends it earlier.
 local moonpool = require "moonpool"
 
 local kubeConfigPath = ...
@@ -60,7 +62,7 @@ local plan = simulated and {
   end,
 } or {}
 
-for second = 1, simulated and 25 or math.huge do
+for second = 1, tonumber(os.getenv "SECONDS") or simulated and 25 or math.huge do
   if plan[second] then plan[second]() end
   moonpool.sleep(1000)
   local parts = {}

@@ -50,6 +50,64 @@ describe("the examples", function()
     assert.equal(count(out, "New connection created: "), count(out, "Connection removed: %d+ %(lifetime uses: %d+, reason: closed%)\n"))
   end)
 
+  example("multi_cluster", function(run)
+    local out = run(clusters.kubeconfig, "sim-1", "sim-2").out
+    assert.equal(1, count(out, "cluster%-sim%-1: 20 pods\n"))
+    assert.equal(1, count(out, "cluster%-sim%-2: 20 pods\n"))
+  end)
+
+  it("multi_cluster goes on without a cluster that cannot be reached, and says why", function()
+    clusters:faults("sim-2", { { type = "die" } })
+    finally(function() clusters:faults("sim-2", {}) end)
+    local result = program.run("examples/multi_cluster.lua", clusters.kubeconfig, "sim-1", "sim-2")
+    assert.equal(0, result.code)
+    assert.equal(1, count(result.out, "cluster%-sim%-1: %d+ pods\n"))
+    -- The preferred cluster is left for the other one: both counts are that one's.
+    assert.equal(0, count(result.out, "cluster%-sim%-2: %d+ pods\n"))
+  end)
+
+  described["failover.lua"] = true
+  it("failover shows a cluster die, and reads that go on", function()
+    local result = program.shell(("SECONDS=7 %s examples/failover.lua"):format(program.path))
+    assert.equal("", result.err)
+    assert.equal(0, result.code)
+    assert.matches("sim%-2 dies", result.out)
+    assert.matches("✗\tsim%-2 is out of the rotation: [^\n]*refused", result.out)
+    assert.equal(7, count(result.out, ", 0 failed\n"))
+  end)
+
+  described["event_log.lua"] = true
+  it("event_log tells what happens as lines of JSON", function()
+    local result = program.run("--kubeconfig", clusters.kubeconfig, "--context", "sim-?", "examples/event_log.lua", "2")
+    assert.equal("", result.err)
+    assert.equal(0, result.code)
+    local seen = {}
+    for line in result.out:gmatch "[^\n]+" do
+      local event = assert(require("moonpool").json.decode(line))
+      assert.matches("^%d+%-%d+%-%d+T", event.time)
+      seen[event.event] = (seen[event.event] or 0) + 1
+    end
+    assert.equal(2, seen.clusterAdded)
+    assert.equal(2, seen.clusterHealthy)
+    assert.equal(2, seen.clusterRemoved)
+    assert.is_true(seen.connectionAcquired >= 1)
+    assert.equal(seen.connectionAcquired, seen.connectionReleased)
+    assert.equal(seen.connectionCreated, seen.connectionRemoved)
+  end)
+
+  described["try_strategy.lua"], described["strategies"] = true, true
+  for path in program.shell("ls examples/strategies").out:gmatch "(%S+)%.lua" do
+    it("try_strategy reads with the strategy " .. path, function()
+      local result = program.run("--kubeconfig", clusters.kubeconfig, "--context", "sim-?", "--strategy", "examples.strategies." .. path,
+        "examples/try_strategy.lua", "100")
+      assert.equal("", result.err)
+      assert.equal(0, result.code)
+      local first = tonumber(result.out:match "sim%-1 +(%d+)")
+      local second = tonumber(result.out:match "sim%-2 +(%d+)")
+      assert.equal(100, first + second)
+    end)
+  end
+
   described["demo.lua"] = true
   for _, runner in ipairs(runners) do
     it("demo runs " .. runner[1], function()
