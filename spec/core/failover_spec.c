@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "cluster/network.h"
 #include "support/fleet.h"
@@ -325,6 +326,24 @@ static void the_deadline_wins_over_further_clusters(void **state) {
   fleet_end(&f);
 }
 
+/* The clock is moved behind the reactor's back: it looks when the news of the cluster wakes it. */
+static void a_read_whose_time_is_over_goes_nowhere(void **state) {
+  START("/hang", NULL);
+  moon_clock_set_ms(moon_clock_now_ms());
+  trip *t = trip_start(&f, "GET", &(trip_options){.preferred = "a", .timeout_ms = 5000});
+  wait_for_requests("a", 1);
+  moon_clock_advance_ms(5001);
+  fleet_fell(&f, "a", "gone");
+  trip_wait(t);
+  assert_non_null(t->err);
+  assert_string_equal(t->cluster, "a");
+  trip_free(t);
+  expect_requests("b", 0);
+  expect_failovers("");
+  moon_clock_run();
+  fleet_end(&f);
+}
+
 static void one_without_retries_moves_only_while_nothing_was_sent(void **state) {
   START("/status?code=503", NULL);
   trip *t = trip_start(&f, "GET", &(trip_options){.preferred = "a", .retries = -1});
@@ -549,6 +568,7 @@ int main(void) {
       cmocka_unit_test_setup(without_failover_the_chosen_clusters_own_error_counts, reset_options),
       cmocka_unit_test_setup(without_failover_a_request_under_way_is_not_touched, reset_options),
       cmocka_unit_test_setup(the_deadline_wins_over_further_clusters, reset_options),
+      cmocka_unit_test_setup(a_read_whose_time_is_over_goes_nowhere, reset_options),
       cmocka_unit_test_setup(one_without_retries_moves_only_while_nothing_was_sent, reset_options),
       cmocka_unit_test_setup(a_full_pool_is_waited_for, reset_options),
       cmocka_unit_test_setup(a_cluster_that_is_taken_out_fails_those_who_wait_for_it, reset_options),
