@@ -207,6 +207,15 @@ static void a_stream_stays_once_its_headers_were_handed_out(void **state) {
   fleet_end(&f);
 }
 
+static void a_stream_stays_although_nothing_but_its_headers_has_come(void **state) {
+  START("/drip?n=1&ms=300", "/bytes?n=3");
+  trip *t = trip_start(&f, "GET", &(trip_options){.preferred = "a", .streaming = true});
+  if (!becomes(&t->headers, 1)) fail_msg("no headers");
+  fleet_fell(&f, "a", "gone");
+  trip_expect(t, "a", "x");
+  fleet_end(&f);
+}
+
 /* --- writes --- */
 
 static void expect_stays(const char *method, moon_status kind, const char *text, bool unknown) {
@@ -440,6 +449,17 @@ static void the_last_cluster_is_tried_again_as_a_single_one_is(void **state) {
   fleet_end(&f);
 }
 
+static void the_error_says_what_a_cluster_failed_with_last(void **state) {
+  START("refused", "/reset");
+  trip *t = trip_start(&f, "GET", &to_a);
+  wait_for_requests("b", 2); /* two tries, then there is nowhere to go, and so a third */
+  tls_server_set_api(fleet_server(&f, "b"), "/status?code=503");
+  trip_expect_error(t, MOON_NO_HEALTHY_CLUSTER, "b", "HTTP 503");
+  assert_null(strstr(t->err->message, "lost"));
+  trip_free(t);
+  fleet_end(&f);
+}
+
 static void a_single_cluster_fails_with_its_own_error(void **state) {
   START("/status?code=502");
   trip *t = trip_start(&f, "GET", NULL);
@@ -558,6 +578,7 @@ int main(void) {
       cmocka_unit_test_setup(goes_on_until_a_cluster_answers, reset_options),
       cmocka_unit_test_setup(a_stream_moves_while_nothing_was_handed_out, reset_options),
       cmocka_unit_test_setup(a_stream_stays_once_its_headers_were_handed_out, reset_options),
+      cmocka_unit_test_setup(a_stream_stays_although_nothing_but_its_headers_has_come, reset_options),
       cmocka_unit_test_setup(writes_stay_where_they_are, reset_options),
       cmocka_unit_test_setup(writes_move_where_that_was_asked_for_and_they_were_not_carried_out, reset_options),
       cmocka_unit_test_setup(a_write_that_was_lost_moves_only_when_it_may_happen_twice, reset_options),
@@ -576,6 +597,7 @@ int main(void) {
       cmocka_unit_test_setup(attempts_are_summed_over_all_clusters, reset_options),
       cmocka_unit_test_setup(when_every_cluster_is_unhealthy_a_request_fails_at_once, reset_options),
       cmocka_unit_test_setup(the_last_cluster_is_tried_again_as_a_single_one_is, reset_options),
+      cmocka_unit_test_setup(the_error_says_what_a_cluster_failed_with_last, reset_options),
       cmocka_unit_test_setup(a_single_cluster_fails_with_its_own_error, reset_options),
       cmocka_unit_test_setup(a_call_for_one_cluster_fails_at_once_while_that_is_down, reset_options),
       cmocka_unit_test_setup(can_be_cancelled_in_every_state, reset_options),

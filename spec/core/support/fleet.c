@@ -141,7 +141,7 @@ char *fleet_failovers(fleet *f) {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for the bytes of all trips */
 
 static void on_headers(void *ctx, moon_cluster *cluster, const moon_response *response) {
-  ((trip *)ctx)->headers++;
+  count_up(&((trip *)ctx)->headers);
 }
 
 static void on_data(void *ctx, const char *bytes, size_t len) {
