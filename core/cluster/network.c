@@ -126,6 +126,7 @@ static void on_drain(void *owner) {
 /* A check without an answer ends an HTTP/1.1 connection: that it was the check is told first. */
 static void on_lost(void *owner) {
   wire *w = owner;
+  count_no_more(w);
   if (w->checking)
     w->lost = true;
   else

@@ -1,4 +1,4 @@
-/* pool.h: a bounded set of live connections to one API server address, and the queue of those who wait for one.
+/* pool.h: a bounded set of live connections to one cluster, and the queue of those who wait for one.
  *
  * Words
  *   - connection: one transport (TCP + TLS, usually HTTP/2) with an id, an age and a use count. The pool keeps its

@@ -1,7 +1,9 @@
 /* endpoint_spec.c: the endpoints of a cluster: who gets the next connection, what is believed of each, and what comes
  * of the addresses of a name. A settable clock, no network. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -590,6 +592,76 @@ static void a_cluster_that_works_stays_healthy_when_its_name_is_looked_up(void *
   moon_endpoints_release(set);
 }
 
+/* --- threads --- */
+
+typedef struct crowd {
+  moon_endpoints *set;
+  atomic_bool stop;
+  atomic_int told, rounds;
+} crowd;
+
+static void *use_endpoints(void *arg) {
+  crowd *c = arg;
+  for (int i = 0; i < 1000 || c->rounds < 50; i++) {
+    moon_endpoint *endpoint = moon_endpoints_pick(c->set, MOON_CONNS_POOL, NULL, 0);
+    if (i % 7 == 0)
+      refuse(endpoint);
+    else
+      moon_endpoint_connected(endpoint);
+    a_request(endpoint, i % 5 ? NULL : "lost", i % 5 ? i : -1);
+    assert_true(moon_endpoint_surplus(endpoint, MOON_CONNS_POOL) >= 0);
+    moon_endpoint_closed(endpoint, MOON_CONNS_POOL);
+    moon_endpoint_release(endpoint);
+  }
+  return NULL;
+}
+
+static void note(void *ctx) {
+  crowd *c = ctx;
+  c->told++;
+  moon_endpoints_state(c->set);
+  moon_error_free(moon_endpoints_error(c->set));
+}
+
+static void *watch_endpoints(void *arg) {
+  crowd *c = arg;
+  for (size_t i = 0; !c->stop; i++) {
+    moon_endpoints_observe(c->set, i % 3 ? note : NULL, c);
+    resolve(c->set, i % 3, 1 + i % 2);
+    size_t count;
+    moon_endpoint **list = moon_endpoints_list(c->set, &count);
+    for (size_t k = 0; k < count; k++) {
+      probe(list[k], (i + k) % 4 ? NULL : "timed out");
+      moon_endpoint_release(list[k]);
+    }
+    free(list);
+    moon_endpoint_stats_free(moon_endpoints_stats(c->set, &count), count);
+    moon_endpoints_share(c->set, START_MS);
+    c->rounds++;
+  }
+  return NULL;
+}
+
+static void many_threads_use_it_while_addresses_come_and_go(void **state) {
+  crowd c = {.set = make(named, true, INTERVAL_MS)};
+  pthread_t users[3], watcher;
+  pthread_create(&watcher, NULL, watch_endpoints, &c);
+  for (size_t i = 0; i < 3; i++) pthread_create(&users[i], NULL, use_endpoints, &c);
+  for (size_t i = 0; i < 3; i++) pthread_join(users[i], NULL);
+  c.stop = true;
+  pthread_join(watcher, NULL);
+  moon_endpoints_observe(c.set, NULL, NULL);
+  assert_true(c.told > 0);
+  size_t count;
+  moon_endpoint_stats *stats = moon_endpoints_stats(c.set, &count);
+  for (size_t i = 0; i < count; i++) {
+    assert_int_equal(stats[i].connections, 0);
+    assert_int_equal(stats[i].in_flight, 0);
+  }
+  moon_endpoint_stats_free(stats, count);
+  moon_endpoints_release(c.set);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(without_urls_the_kubeconfigs_server_is_the_endpoint),
@@ -620,6 +692,7 @@ int main(void) {
       cmocka_unit_test(every_address_of_a_name_becomes_an_endpoint),
       cmocka_unit_test(an_address_that_has_gone_is_retired_with_its_connections),
       cmocka_unit_test(one_that_is_held_outlives_its_set),
+      cmocka_unit_test(many_threads_use_it_while_addresses_come_and_go),
       cmocka_unit_test(a_cluster_that_works_stays_healthy_when_its_name_is_looked_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
