@@ -240,7 +240,6 @@ static void leaver_drained(void *ctx) {
 /* Lock held. Its probes go on, but nothing is told of them. */
 static struct member *unlink_member(moon_manager *manager, size_t place) {
   struct member *member = manager->members[place];
-  member->gone = true;
   manager->count--;
   memmove(&manager->members[place], &manager->members[place + 1], (manager->count - place) * sizeof *manager->members);
   struct leaver *leaver = moon_alloc(sizeof *leaver);

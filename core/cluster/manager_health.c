@@ -145,7 +145,7 @@ void member_changed(void *ctx) {
     pthread_mutex_lock(&manager->lock);
     state = moon_endpoints_state(endpoints);
   }
-  if (!member->gone) take_in(member, state, cause, &consequences);
+  take_in(member, state, cause, &consequences);
   pthread_mutex_unlock(&manager->lock);
 
   moon_network_rebalance(moon_cluster_pool(member->cluster));

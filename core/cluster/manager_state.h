@@ -30,7 +30,6 @@ struct member {
   /* under the lock: */
   double weight;
   bool enabled;
-  bool gone;              /* taken out: nothing is told of it any more */
   bool usable;            /* as it was when last looked at */
   moon_health_state told; /* the last event about it: UNKNOWN (none), HEALTHY or UNHEALTHY */
   double slot;            /* the strategy's */

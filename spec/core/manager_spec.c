@@ -158,12 +158,14 @@ static void a_clusters_addition_is_told_first_and_its_removal_last(void **state)
   add_live(l.manager, "a", server);
   moon_cluster *cluster = moon_manager_find(l.manager, "a", NULL), *out = NULL;
   moon_conn *conn = NULL;
+  moon_answer *answer = NULL;
   assert_null(moon_pool_acquire(moon_cluster_pool(cluster), MOON_USE_LEASE, PATIENCE_MS, NULL, &conn));
   moon_cluster_enter(cluster);
   assert_null(moon_manager_take_out(l.manager, "a", 60000, &out));
   assert_ptr_equal(out, cluster);
   assert_false(moon_pool_is_drained(moon_cluster_pool(out)));
-  fail_cluster(l.manager, "a"); /* not there any more */
+  assert_int_equal(moon_conn_call(conn, &(moon_call_options){.path = "/livez"}, &answer, NULL), MOON_OK);
+  moon_answer_free(answer); /* it has a minute to come back */
   moon_cluster_give_back(cluster, conn);
   wait_for_event(l.events, MOON_EVENT_CLUSTER_REMOVED, "a", &before);
   const char *last = "connectionReleased, connectionRemoved, poolDrained";
@@ -299,7 +301,9 @@ static void makes_no_events_while_nobody_listens(void **state) {
   struct listened l = listened();
   moon_manager_set_events_enabled(l.manager, false);
   add_cluster(l.manager, "a");
+  add_cluster(l.manager, "b");
   fail_cluster(l.manager, "a");
+  assert_null(moon_manager_take_out(l.manager, "b", 0, NULL));
   moon_manager_note_failover(l.manager, "a", "b", "why");
   moon_manager_note_strategy_error(l.manager, "what");
   moon_event event;
