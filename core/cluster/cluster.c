@@ -150,7 +150,7 @@ double moon_cluster_latency_us(const moon_cluster *cluster) {
 
 double moon_cluster_expected_us(const moon_cluster *cluster) {
   moon_latency latency = latency_of(cluster);
-  return latency.us > 0 ? moon_latency_expected_us(&latency, moon_clock_now_ms()) : 0;
+  return latency.us > 0 ? moon_latency_expected_us(&latency, moon_clock_coarse_ms()) : 0;
 }
 
 unsigned moon_cluster_failures(const moon_cluster *cluster) {

@@ -5,6 +5,10 @@
  * else (pools, events' listeners, waiters) is called after it was given back. Lock order: manager, then event queue;
  * never a pool's or an endpoint set's lock inside.
  *
+ * Events of a cluster come in this order: clusterAdded before anything that its pool tells, clusterHealthy and
+ * clusterUnhealthy in turn, clusterRemoved after the last of it (poolDrained). One of the same name that is added while
+ * the old one still drains may be told of before that.
+ *
  * Rules of a selection
  *   - Candidates are enabled, usable (health.h), match the selector, and were not tried yet. While some of them have
  * been probed (healthy or suspect), those that are UNKNOWN are left out.

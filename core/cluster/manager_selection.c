@@ -55,19 +55,16 @@ static enum standing standing_of(const struct member *member, const moon_selecti
   return moon_health_usable(state_of(member)) ? CANDIDATE : DOWN;
 }
 
-static int share_of(const struct member *member, int64_t now_ms) {
-  return (int)lround(FULL_SHARE * moon_endpoints_share(moon_cluster_endpoints(member->cluster), now_ms));
-}
-
 /* Whether it takes part in this selection: always, unless it has recovered only just. Then it saves up, with each
  * selection, the even part of one that is its due (less by its weight), times its share, and pays with a whole one when
  * it is chosen: so it gets its share of the usual load whatever the strategy is, also of one that would give everything
  * to whoever is idle. */
 static bool takes_part(struct member *member, const struct crowd *crowd) {
-  int share = share_of(member, crowd->now_ms);
-  if (share >= FULL_SHARE) return true;
+  double part = moon_endpoints_share(moon_cluster_endpoints(member->cluster), crowd->now_ms);
+  if (part >= 1) return true;
+  long share = lround(FULL_SHARE * part); /* whole numbers add up exactly */
   double due = 1 / (double)crowd->count, by_weight = crowd->weight > 0 ? member->weight / crowd->weight : due;
-  member->credit += share * (by_weight < due ? by_weight : due);
+  member->credit += (double)share * (by_weight < due ? by_weight : due);
   if (member->credit > MOST_CREDIT) member->credit = MOST_CREDIT;
   return member->credit >= FULL_SHARE;
 }
