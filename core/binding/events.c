@@ -31,7 +31,6 @@ static const char await_key;   /* registry: metatable of those who wait for what
 typedef struct source {
   moon_pool *pool;       /* of a handle of its own; or NULL */
   moon_manager *manager; /* or NULL: of a manager's pool */
-  bool heard_out;        /* the manager: its last events are waited for, whether or not somebody listens */
 } source;
 enum { LISTENER = 1, NAME = 2 };
 
@@ -54,6 +53,7 @@ typedef struct awaiting {
   moon_wait wait;
   bool (*over)(void *ctx);
   void *ctx;
+  bool is_over; /* found so, before the events were delivered that belong to it */
 } awaiting;
 
 static void release_hub(moon_hub *hub) {
@@ -105,7 +105,7 @@ static void forget_source(lua_State *L, uint64_t id) {
 
 /* Nobody listens: no more of these events. */
 static void silence(const source *from) {
-  if (from->manager && !from->heard_out) moon_manager_set_events_enabled(from->manager, false);
+  if (from->manager) moon_manager_set_events_enabled(from->manager, false);
   if (from->pool && !moon_pool_is_closed(from->pool)) moon_pool_set_events_enabled(from->pool, false);
 }
 
@@ -186,9 +186,8 @@ static void tell_dropped(moon_hub *hub) {
            QUEUE_LIMIT, (unsigned long long)fresh);
 }
 
-static void deliver(moon_hub *hub, lua_State *L) {
+static void deliver_queued(moon_hub *hub, lua_State *L) {
   moon_event event;
-  tell_dropped(hub);
   while (moon_event_queue_take(hub->queue, &event)) {
     lua_pushcfunction(L, call_listener);
     lua_pushlightuserdata(L, &event);
@@ -198,13 +197,31 @@ static void deliver(moon_hub *hub, lua_State *L) {
     }
     moon_event_clear(&event);
   }
+}
+
+/* Whether something that is waited for is over; with `release`, those are released that were when this was asked last.
+ */
+static bool look_at_waits(moon_hub *hub, bool release) {
+  bool any = false;
   for (moon_list *node = hub->awaiting.next, *next; node != &hub->awaiting; node = next) {
     next = node->next;
     awaiting *one = MOON_ENTRY(MOON_ENTRY(node, moon_wait, node), awaiting, wait);
-    if (!one->over(one->ctx)) continue;
-    moon_list_remove(node);
-    moon_wait_ready(hub->runtime, &one->wait);
+    if (one->is_over && release) {
+      moon_list_remove(node);
+      moon_wait_ready(hub->runtime, &one->wait);
+    } else if (one->over(one->ctx)) {
+      any = one->is_over = true;
+    }
   }
+  return any;
+}
+
+/* What is over has its last events in the queue: these are delivered before anybody hears that it is. */
+static void deliver(moon_hub *hub, lua_State *L) {
+  tell_dropped(hub);
+  look_at_waits(hub, false);
+  do deliver_queued(hub, L);
+  while (look_at_waits(hub, true));
 }
 
 static void run_delivery(moon_completion *completion, lua_State *L) {
@@ -284,10 +301,7 @@ void moon_hub_listen_to_pool(lua_State *L, moon_pool *pool) {
 }
 
 void moon_hub_listen_to_manager(lua_State *L, moon_manager *manager) {
-  bool wanted = set_listener(L, moon_manager_id(manager));
-  const source *from = push_source(L, moon_manager_id(manager));
-  moon_manager_set_events_enabled(manager, wanted || from->heard_out);
-  lua_pop(L, 1);
+  moon_manager_set_events_enabled(manager, set_listener(L, moon_manager_id(manager)));
 }
 
 static void forget_drained(moon_hub *hub) {
@@ -326,12 +340,6 @@ void moon_hub_let_go_manager(lua_State *L, moon_hub *hub, moon_manager *manager,
   }
   moon_manager_close(manager, 0);
   moon_manager_release(manager);
-}
-
-void moon_hub_hear_out(lua_State *L, moon_manager *manager) {
-  push_source(L, moon_manager_id(manager))->heard_out = true;
-  lua_pop(L, 1);
-  moon_manager_set_events_enabled(manager, true);
 }
 
 static int await_close(lua_State *L) {

@@ -30,11 +30,8 @@ void moon_hub_listen_to_manager(lua_State *L, moon_manager *manager);
 void moon_hub_let_go(lua_State *L, moon_hub *hub, moon_cluster *cluster);
 void moon_hub_let_go_manager(lua_State *L, moon_hub *hub, moon_manager *manager, moon_cluster *const *clusters,
                              size_t count);
-/* The manager is about to be closed, and its last events will be waited for: they come, whether somebody listens or
- * not. */
-void moon_hub_hear_out(lua_State *L, moon_manager *manager);
 
-/* Waits until over(ctx), which becomes true when events come, once the events before that were delivered. What ctx
+/* Waits until over(ctx), which becomes true no later than an event is appended, and that event was delivered. What ctx
  * points to must live as long as the calling frame. To be tail-called; see moon_runtime_wait. */
 int moon_hub_await(lua_State *L, bool (*over)(void *ctx), void *ctx, lua_KFunction k);
 

@@ -650,7 +650,9 @@ static int manager_set_listener(lua_State *L) {
 }
 
 static bool manager_is_over(void *ctx) {
-  return moon_manager_is_drained(ctx);
+  handle *self = ctx;
+  forget_drained(self);
+  return self->cluster_count == 0;
 }
 
 static int disposed(lua_State *L, int status, lua_KContext ctx) {
@@ -663,10 +665,10 @@ static int manager_dispose(lua_State *L) {
   lua_settop(L, 1);
   if (!self->disposed) {
     self->disposed = true;
-    moon_hub_hear_out(L, self->manager);
+    moon_manager_set_events_enabled(self->manager, true); /* for the last ones, which say that all is drained */
     moon_manager_close(self->manager, GRACE_MS);
   }
-  return moon_hub_await(L, manager_is_over, self->manager, disposed);
+  return moon_hub_await(L, manager_is_over, self, disposed);
 }
 
 static int manager_is_disposed(lua_State *L) {
