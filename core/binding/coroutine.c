@@ -65,8 +65,6 @@ static void set_running(moon_runtime *runtime, moon_activation *activation) {
   if (!co) return;
   if (runtime->stopping && runtime->closing == 0)
     arm(runtime, co);
-  else if (runtime->selecting)
-    moon_strategy_watch(co);
   else if (lua_gethook(co) == stop_hook)
     lua_sethook(co, NULL, 0, 0);
 }
@@ -95,6 +93,7 @@ int moon_coroutine_resume(moon_runtime *runtime, lua_State *co, lua_State *from,
                           bool is_task) {
   moon_activation activation = {.below = runtime->top, .co = co, .is_task = is_task};
   activation.passes = is_task || moon_coroutine_can_suspend(runtime, from);
+  if (runtime->selecting) moon_strategy_watch(co);
   set_running(runtime, &activation);
   int status = lua_resume(co, from, nargs, nresults);
   set_running(runtime, activation.below);
