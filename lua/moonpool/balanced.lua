@@ -99,7 +99,7 @@ local function sharedNamespace(self)
     if found and namespace and namespace ~= found then
       check.misuse('name the namespace: the context of "%s" has "%s", that of "%s" has "%s"', of, found, name, namespace)
     end
-    if namespace then found, of = namespace, name end
+    if not found then found, of = namespace, name end
   end
   return found or "default"
 end
