@@ -158,7 +158,7 @@ describe("a manager's events", function()
     local found = {}
     for _, one in ipairs(told) do found[one[1]] = one end
     assert.same({ 3, "sim-3" }, { found.acquireTimeout.n, found.acquireTimeout[3] })
-    assert.matches("no connection became free in 50 ms", found.acquireTimeout[2])
+    assert.matches("no connection became free in %d+ ms", found.acquireTimeout[2])
     assert.same({ 4, 1, "sim-3" }, { found.connectionLeaked.n, found.connectionLeaked[2].id, found.connectionLeaked[4] })
     assert.matches("spec/manager_events_spec.lua:%d+", found.connectionLeaked[3])
     assert.same({ 4, "sim-3" }, { found.connectionUnhealthy.n, found.connectionUnhealthy[4] })
