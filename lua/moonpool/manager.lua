@@ -6,6 +6,7 @@ local check = require "moonpool.check"
 local client = require "moonpool.client"
 local emitter = require "moonpool.emitter"
 local errors = require "moonpool.errors"
+local fanout = require "moonpool.fanout"
 local log = require "moonpool.log"
 local pool = require "moonpool.pool"
 local strategies = require "moonpool.strategies"
@@ -324,6 +325,13 @@ local function labelOf(patterns)
   return "clusters " .. (type(patterns) == "table" and table.concat(patterns, ", ") or patterns)
 end
 
+--- For that cluster only.
+local function strictClient(self, mine, name)
+  if mine.members[name] then return client.over(balanced.strict(self, mine, mine.members[name])) end
+  local _, problem = mine.handle:cluster(name)
+  return nil, problem
+end
+
 --- A KubernetesClient. Of one name: for that cluster only. Otherwise (a glob, a list of patterns, nothing: all clusters) it chooses
 --- a cluster for every call, with fail-over; its calls return a third value, { cluster = name, status = n }, and take the options
 --- cluster (that one only) and key.
@@ -334,12 +342,29 @@ function methods:client(clusters)
   local selector, err = core.selector(clusters)
   if not selector then return nil, err end
   local single = selector:single()
-  if not single then return client.over(balanced.among(self, mine, selector, labelOf(clusters))) end
-  if not mine.members[single] then
-    local _, problem = mine.handle:cluster(single)
-    return nil, problem
-  end
-  return client.over(balanced.strict(self, mine, mine.members[single]))
+  if single then return strictClient(self, mine, single) end
+  return client.over(balanced.among(self, mine, selector, labelOf(clusters)))
+end
+
+--- A manager's clusters as a fan-out sees them.
+---@param self moonpool.ConnectionManager
+---@return moonpool.FanoutClusters
+function manager.fanoutClusters(self)
+  local mine = usable(self, "each")
+  return {
+    names = function(selector) return mine.handle:names(selector) end,
+    client = function(name) return strictClient(self, mine, name) end,
+  }
+end
+
+--- Calls fn(client, name) for many clusters at a time, each with a client for that cluster only. Waits for all. The results have an
+--- entry for every cluster that was selected: { ok = true, value } or { ok = false, err }, with duration (ms) and attempts. Nothing
+--- selected: nil and an error.
+---@param fn fun(client: moonpool.KubernetesClient, name: string): any, any
+---@param options moonpool.EachOptions?
+---@return moonpool.EachResults?, moonpool.Error?
+function methods:each(fn, options)
+  return fanout.each(manager.fanoutClusters(self), fn, options)
 end
 
 -- ---------------------------------------------------------------------------------------------------------------- statistics

@@ -90,22 +90,24 @@ local function add(config, name)
   require("moonpool.log").warn("clusters: " .. tostring(err))
 end
 
--- The manager's own fan-out does not know those.
+--- As the manager's own fan-out, which does not know those.
 local function each(_, fn, options)
-  local host = { client = function(name)
-    for _, one in ipairs(broken) do
-      if one.name == name then return nil, one.err end
-    end
-    return manager:client(name)
-  end }
-  function host.names(selector)
-    local names = manager:clusters(selector)
-    for _, one in ipairs(broken) do
-      if not selector or selector:matches(one.name) then names[#names + 1] = one.name end
-    end
-    return names
-  end
-  return require("moonpool.fanout").each(host, fn, options)
+  local all = require("moonpool.manager").fanoutClusters(manager)
+  return require("moonpool.fanout").each({
+    names = function(selector)
+      local names = all.names(selector)
+      for _, one in ipairs(broken) do
+        if not selector or selector:matches(one.name) then names[#names + 1] = one.name end
+      end
+      return names
+    end,
+    client = function(name)
+      for _, one in ipairs(broken) do
+        if one.name == name then return nil, one.err end
+      end
+      return all.client(name)
+    end,
+  }, fn, options)
 end
 
 local function open()
