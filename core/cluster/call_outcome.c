@@ -42,12 +42,23 @@ static void explain_refusal(moon_error *err, const moon_dialer *dialer) {
   err->message = message;
 }
 
+/* The page of a proxy that could not pass the request on looks like an answer of the server. */
+static void mention_proxy(moon_error *err, const moon_proxy *proxy) {
+  int status = err->http_status;
+  if (!proxy || !moon_proxy_relays(proxy) || (status != 403 && (status < 502 || status > 504))) return;
+  char *message = moon_sprintf("%s; this may be the answer of the proxy %s, which requests to this server go through",
+                               err->message, moon_proxy_url(proxy));
+  free(err->message);
+  err->message = message;
+}
+
 moon_error *call_status_error(const moon_call *call) {
   const moon_dialer *dialer = moon_endpoint_dialer(call->endpoint);
   moon_error *err = moon_status_error(call->request, &call->response, moon_dialer_endpoint(dialer));
   if (!err) return NULL;
   moon_error_set(&err->endpoint, moon_dialer_endpoint(dialer));
   explain_refusal(err, dialer);
+  mention_proxy(err, moon_dialer_proxy(dialer));
   return err;
 }
 

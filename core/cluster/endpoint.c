@@ -113,7 +113,7 @@ static moon_error *add_source(moon_endpoints *set, const char *url) {
   set->source_count++;
   if (err) return err;
   added->host = host_of(endpoint->dialer);
-  added->is_name = moon_dialer_needs_lookup(endpoint->dialer);
+  added->is_name = moon_dialer_may_resolve(endpoint->dialer);
   for (size_t i = 0; i < set->count; i++) {
     if (strcmp(moon_dialer_endpoint(set->items[i]->dialer), moon_dialer_endpoint(endpoint->dialer))) continue;
     err = moon_error_new(MOON_CONFIG, "cluster \"%s\": endpoint \"%s\" is there twice", set->cluster, url);

@@ -25,7 +25,8 @@ struct moon_dialer {
   atomic_int refs;
   moon_target *target;
   char *cluster, *endpoint, *base_url;
-  bool needs_lookup;
+  moon_proxy *proxy; /* NULL: straight */
+  bool server_is_name;
   struct curl_slist *headers;    /* Authorization is in here: wiped when freed */
   struct curl_slist *connect_to; /* with tls-server-name only */
   X509_STORE *store;             /* NULL: nothing is verified */
@@ -138,7 +139,10 @@ static moon_error *load_client_certificate(moon_dialer *dialer) {
 static CURLcode set_up_context(CURL *easy, void *ssl_ctx, void *arg) {
   moon_dialer *dialer = arg;
   SSL_CTX *ctx = ssl_ctx;
-  if (dialer->store) SSL_CTX_set1_cert_store(ctx, dialer->store);
+  if (moon_proxy_shakes_hands(dialer->proxy, easy))
+    moon_proxy_trust(ctx, dialer->store);
+  else if (dialer->store)
+    SSL_CTX_set1_cert_store(ctx, dialer->store);
   if (dialer->certificate) {
     if (SSL_CTX_use_certificate(ctx, dialer->certificate) != 1 || SSL_CTX_set1_chain(ctx, dialer->chain) != 1 ||
         SSL_CTX_use_PrivateKey(ctx, dialer->key) != 1) {
@@ -265,6 +269,18 @@ static moon_error *split_url(const moon_target *target, const char *text, url_pa
   return NULL;
 }
 
+static moon_error *set_proxy(moon_dialer *dialer, const url_parts *parts) {
+  const moon_target *target = dialer->target;
+  moon_proxy_environment environment = moon_proxy_environment_now();
+  moon_error *err =
+      moon_proxy_find(target->proxy_url, &environment, parts->scheme, parts->host, parts->port, &dialer->proxy);
+  if (!err) return NULL;
+  char *message = moon_sprintf("cluster \"%s\": %s", target->cluster, err->message);
+  free(err->message);
+  err->message = message;
+  return err;
+}
+
 /* "name:port:address:port", as libcurl wants it. */
 static void connect_elsewhere(moon_dialer *dialer, const char *name, const char *port, const char *address) {
   bool bare_v6 = strchr(address, ':') && *address != '[';
@@ -280,9 +296,10 @@ static moon_error *set_address(moon_dialer *dialer, const char *server, const ch
   if (!err && server) err = split_url(target, server, &given);
   if (err) goto out;
   const url_parts *parts = server ? &given : &own;
+  if ((err = set_proxy(dialer, parts))) goto out;
   dialer->endpoint = moon_sprintf("%s://%s:%s", parts->scheme, parts->host, parts->port);
   struct in_addr unused;
-  dialer->needs_lookup = !address && parts->host[0] != '[' && inet_pton(AF_INET, parts->host, &unused) != 1;
+  dialer->server_is_name = !address && parts->host[0] != '[' && inet_pton(AF_INET, parts->host, &unused) != 1;
   bool secure = !strcasecmp(parts->scheme, "https");
   if (secure && target->tls_server_name && *target->tls_server_name) {
     connect_elsewhere(dialer, target->tls_server_name, parts->port, address ? address : parts->host);
@@ -307,7 +324,7 @@ out:
 
 /* What a target asks for that is not there: better said than ignored. */
 static moon_error *refuse_unsupported(const moon_target *target) {
-  const char *what = target->exec ? "a credential plugin (exec)" : target->proxy_url ? "a proxy (proxy-url)" : NULL;
+  const char *what = target->exec ? "a credential plugin (exec)" : NULL;
   if (!what) return NULL;
   return moon_error_new(MOON_CONFIG, "context \"%s\" needs %s, which this version of moonpool does not support",
                         target->context, what);
@@ -370,6 +387,7 @@ void moon_dialer_release(moon_dialer *dialer) {
   curl_slist_free_all(dialer->connect_to);
   curl_share_cleanup(dialer->sessions);
   pthread_mutex_destroy(&dialer->sessions_lock);
+  moon_proxy_free(dialer->proxy);
   X509_STORE_free(dialer->store);
   X509_free(dialer->certificate);
   sk_X509_pop_free(dialer->chain, X509_free);
@@ -405,7 +423,15 @@ int64_t moon_dialer_certificate_expiry_s(const moon_dialer *dialer) {
 }
 
 bool moon_dialer_needs_lookup(const moon_dialer *dialer) {
-  return dialer->needs_lookup;
+  return dialer->proxy ? moon_proxy_is_named(dialer->proxy) : dialer->server_is_name;
+}
+
+bool moon_dialer_may_resolve(const moon_dialer *dialer) {
+  return !dialer->proxy && dialer->server_is_name;
+}
+
+const moon_proxy *moon_dialer_proxy(const moon_dialer *dialer) {
+  return dialer->proxy;
 }
 
 const char *moon_dialer_base_url(const moon_dialer *dialer) {
@@ -438,7 +464,7 @@ void moon_dialer_prepare(moon_dialer *dialer, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "moonpool/" MOON_VERSION);
-  curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the environment's proxies are not for us */
+  moon_proxy_prepare(dialer->proxy, dialer->store != NULL, easy);
   curl_easy_setopt(easy, CURLOPT_CONNECT_TO, dialer->connect_to);
   curl_easy_setopt(easy, CURLOPT_SHARE, dialer->sessions);
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, 86400L * 365); /* the pool decides, not libcurl's 118 s */

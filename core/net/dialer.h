@@ -1,9 +1,10 @@
 /* dialer.h: all that new connections to one API server have in common, made once.
  *
  * From a target it takes the address (with tls-server-name: another name in the URL, the real address behind it, and
- * the original in the Host header), parses CA, client certificate and key a single time, and builds the headers that
- * every request carries. One TLS session cache per dialer lets later connections resume; it is not shared more widely,
- * because a resumed session carries the identity of the client certificate it began with.
+ * the original in the Host header; with a proxy where one is named: see proxy.h), parses CA, client certificate and key
+ * a single time, and builds the headers that every request carries. One TLS session cache per dialer lets later
+ * connections resume; it is not shared more widely, because a resumed session carries the identity of the client
+ * certificate it began with.
  *
  * Immutable after it is made and shared by reference count between threads. Credentials are used over https only. */
 #ifndef MOON_NET_DIALER_H
@@ -13,6 +14,7 @@
 
 #include "kube/target.h"
 #include "moonpool.h"
+#include "net/proxy.h"
 
 typedef struct moon_dialer moon_dialer;
 
@@ -32,8 +34,11 @@ const char *moon_dialer_cluster(const moon_dialer *dialer);
 const char *moon_dialer_endpoint(const moon_dialer *dialer);
 const moon_target *moon_dialer_target(const moon_dialer *dialer);
 bool moon_dialer_has_credentials(const moon_dialer *dialer); /* something that says who asks is sent */
-bool moon_dialer_needs_lookup(const moon_dialer *dialer);    /* its address is a name */
-const char *moon_dialer_base_url(const moon_dialer *dialer); /* what request paths are put behind */
+bool moon_dialer_needs_lookup(
+    const moon_dialer *dialer); /* to connect, a name is looked up: the proxy's or the server's */
+bool moon_dialer_may_resolve(const moon_dialer *dialer); /* the server is a name, and no proxy looks it up for us */
+const moon_proxy *moon_dialer_proxy(const moon_dialer *dialer); /* NULL: straight to the server */
+const char *moon_dialer_base_url(const moon_dialer *dialer);    /* what request paths are put behind */
 struct curl_slist *moon_dialer_headers(const moon_dialer *dialer);
 bool moon_dialer_may_compress(const moon_dialer *dialer);
 

@@ -294,15 +294,22 @@ void moon_exchange_finish(moon_exchange *exchange, moon_error *err) {
 /* How far establishing came, for a person who waits. libcurl's own times are set too late to tell. */
 static char *stage(const moon_transport *t) {
   bool tried = false;
+  const moon_proxy *proxy = moon_dialer_proxy(t->dialer);
   for (size_t i = 0; i < MAX_SOCKETS; i++) {
     struct sockaddr_storage peer;
     socklen_t len = sizeof peer;
     if (!t->sockets[i]) continue;
     tried = true;
     if (getpeername(t->sockets[i]->fd, (struct sockaddr *)&peer, &len)) continue;
+    if (proxy && !t->sealed && !moon_proxy_passed(proxy, t->first->easy))
+      return moon_sprintf("the proxy %s is connected, but it has not reached the server", moon_proxy_url(proxy));
     return t->sealed ? moon_sprintf("connected, but GET %s was not answered", t->first->request->path)
                      : moon_strdup("TCP connected, but the TLS handshake was not answered");
   }
+  if (proxy)
+    return moon_sprintf(tried ? "no TCP connection to the proxy %s came about"
+                              : "the name of the proxy %s was not resolved",
+                        moon_proxy_url(proxy));
   return moon_strdup(tried ? "no TCP connection came about (packets dropped by a firewall, or the host is down?)"
                            : "the name was not resolved (is the name server down?)");
 }
@@ -373,6 +380,11 @@ static moon_error *failure(const moon_exchange *exchange) {
   if (exchange->refused && !exchange->sent) {
     return moon_error_new(MOON_CONNECT, "%s: the connection takes no more requests", endpoint);
   }
+  const moon_proxy *proxy = t->sealed ? NULL : moon_dialer_proxy(t->dialer);
+  if (proxy) {
+    moon_error *err = moon_proxy_failure(proxy, exchange->easy, exchange->result, detail, endpoint);
+    if (err) return err;
+  }
   if (certificate_refused(detail)) {
     return moon_error_new(MOON_TLS, "%s: the server refused our client certificate: %s", endpoint, detail);
   }
@@ -418,7 +430,10 @@ static moon_error *failure(const moon_exchange *exchange) {
 }
 
 void moon_exchange_end(moon_exchange *exchange) {
-  if (exchange->result == CURLE_OK)
+  const moon_proxy *proxy = moon_dialer_proxy(exchange->transport->dialer);
+  if (exchange->result == CURLE_OK && exchange->response->status == 407 && proxy && moon_proxy_relays(proxy))
+    conclude(exchange, moon_proxy_wants_credentials(proxy), false);
+  else if (exchange->result == CURLE_OK)
     conclude(exchange, NULL, true);
   else
     conclude(exchange, failure(exchange), false);

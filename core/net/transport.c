@@ -366,7 +366,13 @@ static moon_error *no_lookup_error(const moon_transport *t) {
 static moon_error *no_keepalive_error(const moon_transport *t, int status) {
   const char *endpoint = moon_dialer_endpoint(t->dialer);
   moon_error *err;
-  if (status == 400 && !strncmp(endpoint, "http:", 5)) {
+  const moon_proxy *proxy = moon_dialer_proxy(t->dialer);
+  if (proxy && moon_proxy_relays(proxy)) {
+    err = moon_error_new(MOON_CONNECT,
+                         "%s: the proxy %s closes the connection after each answer (HTTP %d): it can be used for https "
+                         "servers only",
+                         endpoint, moon_proxy_url(proxy), status);
+  } else if (status == 400 && !strncmp(endpoint, "http:", 5)) {
     err = moon_error_new(MOON_PROTOCOL,
                          "%s: the server does not accept plain http here (HTTP 400); should it be https?", endpoint);
   } else {
@@ -441,7 +447,7 @@ void moon_transport_seal(moon_transport *t, CURL *easy, int port) {
   curl_off_t resolved = 0, connected = 0;
   curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
   curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
-  t->near = connected - resolved < NEAR_US;
+  t->near = !moon_dialer_proxy(t->dialer) && connected - resolved < NEAR_US;
 }
 
 /* --- life --- */

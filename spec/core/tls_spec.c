@@ -484,20 +484,6 @@ static void sends_credentials_over_https_and_never_over_http(void **state) {
   tls_server_stop(open);
 }
 
-static void refuses_what_it_cannot_do_yet(void **state) {
-  tls_server *server = start_plain_server();
-  moon_target *target = target_of(server, "https", "127.0.0.1");
-  target->proxy_url = moon_strdup("http://proxy.test:3128");
-  moon_dialer *dialer = NULL;
-  moon_error *err = moon_dialer_new("spec", target, NULL, NULL, &dialer);
-  assert_non_null(err);
-  assert_int_equal(err->kind, MOON_CONFIG);
-  assert_non_null(strstr(err->message, "proxy-url"));
-  moon_error_free(err);
-  moon_target_release(target);
-  tls_server_stop(server);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(refuses_a_server_of_another_authority),
@@ -519,7 +505,6 @@ int main(void) {
       cmocka_unit_test(refuses_certificates_and_keys_that_cannot_be_used),
       cmocka_unit_test(uses_the_good_certificates_of_a_list_and_says_so),
       cmocka_unit_test(sends_credentials_over_https_and_never_over_http),
-      cmocka_unit_test(refuses_what_it_cannot_do_yet),
   };
   return cmocka_run_group_tests(tests, start_reactor, end_reactor);
 }

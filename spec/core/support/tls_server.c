@@ -223,6 +223,32 @@ static bool do_last(connection *c, const server_request *request) {
   return false;
 }
 
+/* Carries bytes both ways until one side is at its end. */
+static void relay(connection *c, int fd) {
+  char bytes[16384];
+  for (int n = 1; n > 0 && !stopping(c->server);) {
+    struct pollfd sides[] = {{.fd = c->fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    if (!(c->ssl && SSL_pending(c->ssl)) && poll(sides, 2, 20) == 0) continue;
+    if ((sides[0].revents || (c->ssl && SSL_pending(c->ssl))) && (n = get_bytes(c, bytes, sizeof bytes)) > 0)
+      n = (int)send(fd, bytes, (size_t)n, MSG_NOSIGNAL);
+    if (n > 0 && sides[1].revents && (n = (int)recv(fd, bytes, sizeof bytes, 0)) > 0) n = put(c, bytes, (size_t)n);
+  }
+}
+
+static bool do_connect(connection *c, const server_request *request) {
+  const char *colon = strrchr(request->path, ':');
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                .sin_port = htons((uint16_t)(colon ? atoi(colon + 1) : 0))};
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(fd, (struct sockaddr *)&address, sizeof address))
+    answer(c, request, 502, "", "", 0);
+  else if (put_text(c, "HTTP/1.1 200 Connected\r\n\r\n"))
+    relay(c, fd);
+  close(fd);
+  return false;
+}
+
 static bool do_close(connection *c, const server_request *request) {
   return false;
 }
@@ -342,9 +368,19 @@ static const char *api_of(tls_server *server) {
 
 static bool behave(connection *c, const server_request *request) {
   server_request instead = *request;
+  if (!strcmp(request->method, "CONNECT")) {
+    if (!c->server->options.connect) return do_connect(c, request);
+    instead.path = (char *)c->server->options.connect;
+    request = &instead;
+  }
+  if (!strncmp(request->path, "http://", 7)) {
+    instead.path += 7 + strcspn(request->path + 7, "/");
+    request = &instead;
+  }
   if (!strncmp(request->path, "/api/", 5)) {
-    instead.path = (char *)api_of(c->server);
-    if (!instead.path) return answer_ok(c, request);
+    const char *api = api_of(c->server);
+    if (!api) return answer_ok(c, request);
+    instead.path = (char *)api;
     request = &instead;
   }
   size_t len = strcspn(request->path, "?");
@@ -506,19 +542,21 @@ tls_server *tls_server_start(const tls_server_options *options) {
   if (options->certificate) server->ctx = new_context(options);
   pthread_mutex_init(&server->lock, NULL);
   tls_server_set_readyz(server, 200, "ok");
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t len = sizeof address;
-  if (options->address) inet_pton(AF_INET, options->address, &address.sin_addr);
-  address.sin_port = htons((uint16_t)options->port);
+  struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+  bool is_v6 = options->address && inet_pton(AF_INET6, options->address, &v6.sin6_addr) == 1;
+  if (options->address && !is_v6) inet_pton(AF_INET, options->address, &v4.sin_addr);
+  v4.sin_port = v6.sin6_port = htons((uint16_t)options->port);
+  struct sockaddr *address = is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
+  socklen_t len = is_v6 ? sizeof v6 : sizeof v4;
   int again = 1; /* the port of one that was stopped, whose connections the system still remembers */
-  server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  server->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   setsockopt(server->fd, SOL_SOCKET, SO_REUSEADDR, &again, sizeof again);
-  if (bind(server->fd, (struct sockaddr *)&address, len) || listen(server->fd, 128) ||
-      getsockname(server->fd, (struct sockaddr *)&address, &len)) {
+  if (bind(server->fd, address, len) || listen(server->fd, 128) || getsockname(server->fd, address, &len)) {
     perror("tls_server");
     abort();
   }
-  server->port = ntohs(address.sin_port);
+  server->port = ntohs(is_v6 ? v6.sin6_port : v4.sin_port);
   sigset_t pipe, before; /* inherited by all its threads: TLS writes to a closed connection are part of the game */
   sigemptyset(&pipe);
   sigaddset(&pipe, SIGPIPE);

@@ -23,6 +23,9 @@
  *   /not-http                 text that is no HTTP
  *   /api/...                  what was set with tls_server_set_api: one of these; else "ok"
  *
+ * It is a proxy too: CONNECT name:PORT leads to that port of 127.0.0.1 whatever the name is, and GET http://name/path
+ * is taken for GET /path.
+ *
  * Everything else is a 404. Records are complete when the client has the answer; they live until the server ends. */
 #ifndef SPEC_TLS_SERVER_H
 #define SPEC_TLS_SERVER_H
@@ -34,7 +37,7 @@
 typedef struct tls_server tls_server;
 
 typedef struct tls_server_options {
-  const char *address;           /* IPv4; NULL: 127.0.0.1 */
+  const char *address;           /* NULL: 127.0.0.1 */
   int port;                      /* 0: a free one */
   const char *certificate, *key; /* PEM; NULL: plain http */
   const char *client_ca;         /* PEM: clients must show a certificate of this authority; NULL: none is asked for */
@@ -42,6 +45,7 @@ typedef struct tls_server_options {
   bool livez_closes;             /* /livez answers with Connection: close */
   bool livez_hangs;              /* /livez is never answered */
   bool never_handshakes;         /* connections are accepted and then ignored */
+  const char *connect;           /* what is done with CONNECT: one of the paths above; NULL: see there */
 } tls_server_options;
 
 typedef struct server_request {
