@@ -97,6 +97,8 @@ describe("a call", function()
     local _, err = pool:call { method = "POST", path = "/conflict", body = "{}" }
     assert.equal("conflict AlreadyExists 409 x", table.concat({ err.kind, err.reason, err.status, err.details.name }, " "))
     assert.equal("here: it is there (conflict, HTTP 409)", tostring(err))
+    local all = core.newError { kind = "noHealthyCluster", cluster = "b", message = 'no healthy cluster: "a": refused; "b": gone' }
+    assert.equal('no healthy cluster: "a": refused; "b": gone (noHealthyCluster)', tostring(all))
   end)
 
   it("is cancelled with its task, and leaves the pool whole", function()

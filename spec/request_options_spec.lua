@@ -162,6 +162,18 @@ describe("the call option", function()
     assert.equal(4, #server.requests)
   end)
 
+  it("are not used for a write that was sent: its outcome is unknown, and the error says so", function()
+    server.answer = function(_, exchange) exchange:reset() end
+    local made, err = client.core.createNamespace { metadata = { name = "x" } }
+    assert.is_nil(made)
+    assert.equal("connect", err.kind)
+    assert.is_true(err.outcomeUnknown)
+    assert.matches("the outcome is unknown", err.message, 1, true)
+    assert.equal(1, #server.requests)
+    local _, lost = client.core.listNamespace { retries = 0 }
+    assert.is_nil(lost.outcomeUnknown)
+  end)
+
   it("is refused when it is unknown or of a wrong type, with the nearest name", function()
     local function refused(options, message)
       assert.error_matches(function() client.core.listNamespacedPod("x", options) end, message)

@@ -397,6 +397,21 @@ static void a_cluster_that_is_taken_out_fails_those_who_wait_for_it(void **state
   fleet_end(&f);
 }
 
+static void closing_the_manager_ends_what_is_under_way(void **state) {
+  START("/hang", NULL);
+  trip *t = trip_start(&f, "GET", &to_a);
+  wait_for_requests("a", 1);
+  moon_manager_close(f.manager, 0);
+  trip_expect_error(t, MOON_CLOSED, "a", "closed");
+  trip_free(t);
+  t = trip_start(&f, "GET", &to_a);
+  moon_call_cancel(t->call); /* over before it began */
+  moon_call_pause(t->call, true);
+  trip_expect_error(t, MOON_CLOSED, "", "closed");
+  trip_free(t);
+  fleet_end(&f);
+}
+
 /* --- nothing is left --- */
 
 static void when_nothing_is_left_one_error_names_every_cluster_and_why(void **state) {
@@ -593,6 +608,7 @@ int main(void) {
       cmocka_unit_test_setup(one_without_retries_moves_only_while_nothing_was_sent, reset_options),
       cmocka_unit_test_setup(a_full_pool_is_waited_for, reset_options),
       cmocka_unit_test_setup(a_cluster_that_is_taken_out_fails_those_who_wait_for_it, reset_options),
+      cmocka_unit_test_setup(closing_the_manager_ends_what_is_under_way, reset_options),
       cmocka_unit_test_setup(when_nothing_is_left_one_error_names_every_cluster_and_why, reset_options),
       cmocka_unit_test_setup(attempts_are_summed_over_all_clusters, reset_options),
       cmocka_unit_test_setup(when_every_cluster_is_unhealthy_a_request_fails_at_once, reset_options),
