@@ -9,8 +9,9 @@
  * news of an endpoint, the end of a back-off) ends in look_over, which moves one that is beyond its endpoint's part and
  * comes back later for the next.
  *
- * The pool's memory is freed by end_now, on the reactor's thread, after the timer was stopped: the timer never finds it
- * gone. */
+ * The pool's memory is freed by end_now, on the reactor's thread, after the timers were stopped: they never find it
+ * gone.
+ */
 #include "cluster/network.h"
 
 #include <pthread.h>
@@ -47,7 +48,7 @@ struct moon_network {
 };
 
 typedef struct wire {
-  atomic_int refs; /* until it is closed, and one for each check on its way to the reactor */
+  atomic_int refs; /* until it is closed, and one for each check or further try on its way to the reactor */
   moon_network *network;
   moon_conn *conn;
   moon_list node; /* on the network's wires */
@@ -197,7 +198,8 @@ static bool dial(wire *w) {
   int64_t shares = count > w->tried_count ? (int64_t)(count - w->tried_count) : 1;
   int64_t timeout_ms = (w->connect_until_ms - moon_clock_now_ms()) / shares;
   w->transport = moon_transport_new(network->reactor, moon_endpoint_dialer(w->endpoint), &transport_events, w);
-  moon_transport_connect(w->transport, timeout_ms > LEAST_CONNECT_MS ? timeout_ms : LEAST_CONNECT_MS);
+  if (timeout_ms < LEAST_CONNECT_MS) timeout_ms = LEAST_CONNECT_MS;
+  moon_transport_connect(w->transport, timeout_ms < w->connect_timeout_ms ? timeout_ms : w->connect_timeout_ms);
   return true;
 }
 
