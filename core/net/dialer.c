@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/alloc.h"
@@ -55,6 +56,14 @@ static BIO *open_pem(const moon_bytes *pem) {
   return BIO_new_mem_buf(pem->data, (int)pem->len);
 }
 
+/* The next certificate; NULL: there is none, or it cannot be read. What OpenSSL works out about one at its first use is
+ * there already: reactors and health threads share it, and only read. */
+static X509 *read_certificate(BIO *bio) {
+  X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+  if (certificate) X509_check_purpose(certificate, -1, 0);
+  return certificate;
+}
+
 static X509_STORE *system_store;
 static pthread_once_t system_store_once = PTHREAD_ONCE_INIT;
 
@@ -77,7 +86,7 @@ static moon_error *load_ca(moon_dialer *dialer) {
   int count = 0;
   const char *broken = NULL; /* what is wrong with the first one that cannot be read */
   for (bool more = true; more;) {
-    X509 *ca = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+    X509 *ca = read_certificate(bio);
     if (ca) {
       X509_STORE_add_cert(dialer->store, ca);
       X509_free(ca);
@@ -109,11 +118,9 @@ static moon_error *load_client_certificate(moon_dialer *dialer) {
   if (!target->client_cert.data) return NULL;
   const char *user = target->user ? target->user : "";
   BIO *bio = open_pem(&target->client_cert);
-  dialer->certificate = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+  dialer->certificate = read_certificate(bio);
   dialer->chain = sk_X509_new_null();
-  for (X509 *issuer; dialer->certificate && (issuer = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL));) {
-    sk_X509_push(dialer->chain, issuer);
-  }
+  for (X509 *issuer; dialer->certificate && (issuer = read_certificate(bio));) sk_X509_push(dialer->chain, issuer);
   BIO_free(bio);
   if (!dialer->certificate) {
     return moon_error_new(MOON_CREDENTIAL, "user \"%s\": client-certificate is not a certificate in PEM form (%s)",
