@@ -131,18 +131,22 @@ describe("manager:each", function()
         if name == "sim-3" then return nil, "just so" end
         if name == "sim-4" then return #client.nothing end
         if name == "sim-5" then return nil, { code = 7 } end
+        if name == "sim-7" then return #client.core.readNamespace("missing").metadata end
         return name
-      end, { clusters = "sim-[1-6]" }))
+      end, { clusters = "sim-[1-7]" }))
       assert.equal("notFound", results["sim-1"].err.kind)
       assert.equal("forbidden", results["sim-2"].err.kind)
       assert.equal("sim-2", results["sim-2"].err.cluster)
       assert.equal("sim-3: just so (script)", tostring(results["sim-3"].err))
       assert.matches('^[^:]*_spec.lua:%d+: .*no field "nothing"', results["sim-4"].err.message)
       assert.equal(7, results["sim-5"].err.value.code)
+      assert.matches('_spec.lua:%d+: attempt to index a nil value; the call before it said: namespaces "missing" not found',
+        results["sim-7"].err.message)
+      assert.equal("notFound", results["sim-7"].err.cause.kind)
       assert.is_true(results["sim-6"].ok)
       assert.is_true(results.partial)
       assert.same({ "sim-6" }, results.succeeded)
-      assert.equal("1 of 6 clusters, 5 failed: sim-1, sim-2, sim-3, sim-4, sim-5", tostring(results))
+      assert.equal("1 of 7 clusters, 6 failed: sim-1, sim-2, sim-3, sim-4, sim-5, sim-7", tostring(results))
     end)
 
     it("every cluster that is down, with its own cause, beside those that are not", function()
@@ -156,6 +160,16 @@ describe("manager:each", function()
       assert.equal("server", results["sim-4"].err.kind)
       assert.equal("tls", results["sim-5"].err.kind)
       for _, name in ipairs(results.failed) do assert.equal(name, results[name].err.cluster) end
+    end)
+
+    it("a cluster that is known to be down, at once", function()
+      local faults = group.byName["sim-3"].faults
+      faults:set { { type = "die" } }
+      while manager:getStats()["sim-3"].state ~= "unhealthy" do manager:checkHealth("sim-3") end
+      faults:set { { type = "freeze" } } -- who tried it now would wait
+      local results = assert(manager:each(namespaces, { clusters = "sim-[34]", timeout = 0 }))
+      assert.same({ "sim-3" }, results.failed)
+      assert.matches("sim%-3.*refused", tostring(results["sim-3"].err))
     end)
 
     it("a cluster that is called as one of its fields", function()

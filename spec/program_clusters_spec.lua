@@ -154,6 +154,25 @@ describe("the program over several clusters", function()
     end)
   end)
 
+  it("says after Ctrl-C where the script was for each cluster, and nothing of what ships", function()
+    local result = program.interrupt(([[
+      local moonpool = require "moonpool"
+      local manager = moonpool.ConnectionManager()
+      for _, name in ipairs { "sim-1", "sim-2" } do
+        assert(manager:addCluster { name = name, kubeConfigPath = %q, context = name })
+      end
+      manager:each(function(_, name)
+        io.stdout:write(name, "\n"):flush()
+        moonpool.sleep(60000)
+      end)]]):format(clusters.kubeconfig), "INT")
+    assert.equal(130, result.code)
+    local _, told = result.err:gsub("interrupted a task", "")
+    assert.equal(3, told)
+    local _, places = result.err:gsub("%(command line%):8: in function", "")
+    assert.equal(2, places)
+    assert.matches("%(command line%):6: in main chunk", result.err)
+  end)
+
   describe("--strategy", function()
     --- Which clusters four leases are of.
     local code = [[

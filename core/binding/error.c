@@ -157,6 +157,11 @@ static int core_new_error(lua_State *L) {
   return 1;
 }
 
+static int core_last_error(lua_State *L) {
+  moon_push_last_error(L);
+  return 1;
+}
+
 int moon_error_open(lua_State *L) {
   lua_createtable(L, 0, 2);
   lua_pushcfunction(L, error_tostring);
@@ -168,5 +173,7 @@ int moon_error_open(lua_State *L) {
   lua_setfield(L, -2, "errorMeta");
   lua_pushcfunction(L, core_new_error);
   lua_setfield(L, -2, "newError");
+  lua_pushcfunction(L, core_last_error);
+  lua_setfield(L, -2, "lastError");
   return 0;
 }

@@ -18,7 +18,7 @@ bool moon_push_last_error(lua_State *L);
 void moon_push_place(lua_State *L);
 /* Raises an error of misuse, with the place in the script (not in the Lua that ships) before it. Does not return. */
 int moon_misuse(lua_State *L, const char *format, ...);
-/* Adds errorMeta and newError to the table on top. */
+/* Adds errorMeta, newError and lastError to the table on top. */
 int moon_error_open(lua_State *L);
 
 #endif

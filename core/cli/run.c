@@ -60,10 +60,20 @@ static void leave_signals(void) {
 
 static int told;
 
+/* True when code of the script is on the coroutine's stack, and not only Lua that ships. */
+static bool is_in_script(lua_State *co) {
+  lua_Debug ar;
+  for (int level = 0; lua_getstack(co, level, &ar) && lua_getinfo(co, "S", &ar); level++)
+    if (*ar.what != 'C' && strncmp(ar.source, "@moonpool/", strlen("@moonpool/")) != 0) return true;
+  return false;
+}
+
 static void tell_where(lua_State *L, moon_script_task *task) {
   if (lua_status(task->co) > LUA_YIELD) return; /* it ran, and the interruption ended it: told already */
+  lua_State *innermost = task->innermost ? task->innermost : task->co;
+  if (!is_in_script(innermost) && !is_in_script(task->co)) return;
   if (++told > TOLD_TASKS) return;
-  luaL_traceback(L, task->innermost ? task->innermost : task->co, "interrupted a task that was waiting", 0);
+  luaL_traceback(L, innermost, "interrupted a task that was waiting", 0);
   fprintf(stderr, "moonpool: %s\n", lua_tostring(L, -1));
   lua_pop(L, 1);
 }
@@ -85,6 +95,7 @@ static void explain_nil(lua_State *L, const char *traceback) {
 static int after_interruption(lua_State *L) {
   moon_runtime *runtime = moon_runtime_of(L);
   int signal_number = interrupted_by;
+  if (isatty(STDERR_FILENO)) fputc('\n', stderr); /* after the terminal's ^C, or a line that shows progress */
   if (runtime->stopped_at) fprintf(stderr, "moonpool: %s\n", runtime->stopped_at);
   moon_runtime_resume_after_stop(runtime);
   told = 0;

@@ -26,6 +26,9 @@ core.errorMeta = {}
 ---@param fields table
 ---@return moonpool.Error
 function core.newError(fields) end
+--- The error object that a call returned last, whichever task called: what a nil is about that was used just now.
+---@return moonpool.Error?
+function core.lastError() end
 
 core.version = "0.1.0"
 core.defaultKubeConfigPath = nil ---@type string? the program's --kubeconfig: the only file that KubeConfig:loadFromDefault reads, if it is set

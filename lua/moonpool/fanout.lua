@@ -204,8 +204,12 @@ end
 local function asError(problem, name)
   if errors.is(problem) then return problem end
   local text = type(problem) == "string" and problem or "fn failed with " .. tostring(problem)
-  local err = errors.new("script", text, { name = name })
+  -- The nil that a failed call returned, used without a look: no other task had a turn since.
+  local cause = text:find(" a nil value", 1, true) and core.lastError() or nil
+  if cause and cause.cluster ~= name then cause = nil end
+  local err = errors.new("script", cause and ("%s; the call before it said: %s"):format(text, cause.message) or text, { name = name })
   if type(problem) ~= "string" then err.value = problem end
+  err.cause = cause
   return err
 end
 
@@ -257,7 +261,8 @@ local function attempt(state, run)
     if fine and (value ~= nil or problem == nil) then return { ok = true, value = value } end
     if not fine then problem = value end
     run.lastError = asError(problem, run.name)
-    if try < state.retries and passing[run.lastError.kind] and not run.overdue then
+    local kind = (run.lastError.cause or run.lastError).kind
+    if try < state.retries and passing[kind] and not run.overdue then
       local backoff = math.min(maxBackoff, firstBackoff << math.min(try, 10))
       core.sleep(math.max(math.random(backoff // 2, backoff), run.lastError.retryAfter or 0))
     else
