@@ -432,7 +432,7 @@ static moon_error *failure(const moon_exchange *exchange) {
 void moon_exchange_end(moon_exchange *exchange) {
   const moon_proxy *proxy = moon_dialer_proxy(exchange->transport->dialer);
   if (exchange->result == CURLE_OK && exchange->response->status == 407 && proxy && moon_proxy_relays(proxy))
-    conclude(exchange, moon_proxy_wants_credentials(proxy), false);
+    conclude(exchange, moon_proxy_wants_credentials(proxy, 407), false);
   else if (exchange->result == CURLE_OK)
     conclude(exchange, NULL, true);
   else

@@ -294,12 +294,14 @@ void moon_proxy_trust(SSL_CTX *ctx, X509_STORE *cluster) {
 
 /* --- what went wrong at it --- */
 
-moon_error *moon_proxy_wants_credentials(const moon_proxy *proxy) {
-  return moon_error_new(MOON_CREDENTIAL, "the proxy %s %s (HTTP 407 Proxy Authentication Required); check %s",
-                        proxy->url,
-                        proxy->username ? "does not accept the user name and password that it was given"
-                                        : "wants a user name and a password, and was given none",
-                        proxy->source);
+moon_error *moon_proxy_wants_credentials(const moon_proxy *proxy, long status) {
+  char *answer = status ? moon_sprintf(" (HTTP %ld)", status) : moon_strdup("");
+  moon_error *err = moon_error_new(MOON_CREDENTIAL, "the proxy %s %s%s; check %s", proxy->url,
+                                   proxy->username ? "does not accept the user name and password that it was given"
+                                                   : "wants a user name and a password, and was given none",
+                                   answer, proxy->source);
+  free(answer);
+  return err;
 }
 
 static moon_error *refusal(const moon_proxy *proxy, long code, const char *endpoint) {
@@ -318,10 +320,7 @@ static moon_error *socks_failure(const moon_proxy *proxy, CURL *easy, const char
   switch (reason) {
   case CURLPX_USER_REJECTED:
   case CURLPX_NO_AUTH:
-    return moon_error_new(MOON_CREDENTIAL, "the proxy %s %s; check %s", proxy->url,
-                          proxy->username ? "does not accept the user name and password that it was given"
-                                          : "wants a user name and a password, and was given none",
-                          proxy->source);
+    return moon_proxy_wants_credentials(proxy, 0);
   case CURLPX_REPLY_NOT_ALLOWED:
     return moon_error_new(MOON_CONNECT, "%s: the proxy %s does not allow connections to it, its rules must", endpoint,
                           proxy->url);
@@ -350,7 +349,8 @@ moon_error *moon_proxy_failure(const moon_proxy *proxy, CURL *easy, CURLcode res
                                const char *endpoint) {
   if (moon_proxy_passed(proxy, easy)) return NULL;
   long code = connect_code(easy), os_error = 0;
-  if (code == 407) return moon_proxy_wants_credentials(proxy);
+  if (code == 407 || code == 401) /* tinyproxy says 401 to a wrong password */
+    return moon_proxy_wants_credentials(proxy, code);
   if (code) return refusal(proxy, code, endpoint);
   switch (result) {
   case CURLE_COULDNT_RESOLVE_PROXY:

@@ -49,7 +49,7 @@ void moon_proxy_trust(SSL_CTX *ctx, X509_STORE *cluster); /* cluster: NULL: noth
  * libcurl's for a request that made a connection to `endpoint`. */
 moon_error *moon_proxy_failure(const moon_proxy *proxy, CURL *easy, CURLcode result, const char *detail,
                                const char *endpoint);
-moon_error *moon_proxy_wants_credentials(const moon_proxy *proxy); /* it answered 407 */
-bool moon_proxy_passed(const moon_proxy *proxy, CURL *easy);       /* it has let us through to the server */
+moon_error *moon_proxy_wants_credentials(const moon_proxy *proxy, long status); /* that it answered with */
+bool moon_proxy_passed(const moon_proxy *proxy, CURL *easy); /* it has let us through to the server */
 
 #endif

@@ -249,7 +249,7 @@ static void says_what_a_proxy_answered(void **state) {
     moon_status kind;
     const char *text;
   } answers[] = {
-      {"/status?code=407", MOON_CREDENTIAL, "does not accept the user name and password that it was given (HTTP 407"},
+      {"/status?code=407", MOON_CREDENTIAL, "does not accept the user name and password that it was given (HTTP 407)"},
       {"/status?code=403", MOON_CONNECT, "does not allow connections to it, its rules must"},
       {"/status?code=404", MOON_CONNECT, "is it a proxy?"},
       {"/status?code=405", MOON_CONNECT, "is it a proxy?"},

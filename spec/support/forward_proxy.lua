@@ -1,0 +1,130 @@
+-- forward_proxy.lua: proxies as companies have them, as child processes on free ports of 127.0.0.1: Debian's tinyproxy (http) and
+-- microsocks (socks5), and nghttpx as an https proxy in front of a tinyproxy.
+--
+--   local proxy <close> = forwardProxy.http { user = "me", password = "sesame" }     -- or .socks5
+--   local proxy <close> = forwardProxy.https(certificate, key, { user = ... })       -- PEM
+--   proxy.url                                     -- "http://127.0.0.1:20123": without user and password
+--   proxy:urlFor("me", "sesame")                  -- with them
+--   proxy:tunnels(), proxy:tunnels "6443"         -- how many connections to servers it has been asked for
+--   proxy:stop()                                  -- by its process id
+local core = require "moonpool.core"
+
+local forwardProxy = {}
+
+local Proxy = {}
+Proxy.__index = Proxy
+Proxy.__close = function(self) self:stop() end
+
+local function run(command)
+  local pipe <close> = assert(io.popen(command))
+  return pipe:read "a"
+end
+
+local function readAll(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a" or ""
+end
+
+local function running(pid)
+  local stat = readAll(("/proc/%s/stat"):format(pid))
+  return stat ~= "" and not stat:find "%) Z "
+end
+
+local function waitUntil(condition, what)
+  for _ = 1, 1000 do
+    if condition() then return end
+    os.execute "sleep 0.01"
+  end
+  error("waited 10 s for " .. what, 3)
+end
+
+-- Whether the kernel has a listener on the port: a connection to try it would be counted by the proxy.
+local function listening(port)
+  return readAll("/proc/net/tcp"):find((": 0100007F:%04X 00000000:0000 0A"):format(port), 1, true) ~= nil
+end
+
+-- `commandFor(port, base)` gives a command that stays in the foreground; what it prints goes to the file `base`.
+local function start(scheme, commandFor)
+  local base = os.tmpname()
+  local self = setmetatable({ base = base, scheme = scheme }, Proxy)
+  for _ = 1, 10 do
+    self.port = math.tointeger(tonumber(run "scripts/dev/free-ports 1"))
+    self.pid = run(("%s >%s 2>&1 & echo $!"):format(commandFor(self.port, base), base)):match "%d+"
+    waitUntil(function() return listening(self.port) or not running(self.pid) end, "a proxy")
+    if running(self.pid) then break end
+  end
+  assert(running(self.pid), readAll(base))
+  self.url = ("%s://127.0.0.1:%d"):format(scheme, self.port)
+  return self
+end
+
+---@param options { user: string?, password: string?, allow: string? }? allow: a pattern that hosts must match
+function forwardProxy.http(options)
+  options = options or {}
+  return start("http", function(port, base)
+    local lines = { "Port " .. port, "Listen 127.0.0.1", "Timeout 600", "MaxClients 200", "LogLevel Connect", "DisableViaHeader Yes" }
+    if options.user then lines[#lines + 1] = ("BasicAuth %s %s"):format(options.user, options.password) end
+    if options.allow then
+      assert(core.writePrivateFile(base .. ".filter", options.allow .. "\n"))
+      lines[#lines + 1] = ('Filter "%s.filter"\nFilterDefaultDeny Yes'):format(base)
+    end
+    assert(core.writePrivateFile(base .. ".conf", table.concat(lines, "\n") .. "\n"))
+    return ("tinyproxy -d -c %s.conf"):format(base)
+  end)
+end
+
+---@param options { user: string?, password: string? }?
+function forwardProxy.socks5(options)
+  options = options or {}
+  local login = options.user and (" -u %s -P %s"):format(options.user, options.password) or ""
+  return start("socks5", function(port) return ("microsocks -i 127.0.0.1 -p %d%s"):format(port, login) end)
+end
+
+---@param certificate string for 127.0.0.1
+---@param key string
+---@param options table? as those of http
+function forwardProxy.https(certificate, key, options)
+  local behind = forwardProxy.http(options)
+  local self = start("https", function(port, base)
+    assert(core.writePrivateFile(base .. ".crt", certificate))
+    assert(core.writePrivateFile(base .. ".key", key))
+    return ("nghttpx --conf=/dev/null --http2-proxy --single-process --workers=1 -L FATAL --accesslog-file=/dev/null "
+      .. "--backend=127.0.0.1,%d --frontend=127.0.0.1,%d %s.key %s.crt"):format(behind.port, port, base, base)
+  end)
+  self.behind = behind
+  return self
+end
+
+---@param user string
+---@param password string
+function Proxy:urlFor(user, password) return ("%s://%s:%s@127.0.0.1:%d"):format(self.scheme, user, password, self.port) end
+
+---@param port string? to this port only
+function Proxy:tunnels(port)
+  if self.behind then return self.behind:tunnels(port) end
+  local words = self.scheme == "http" and "Request %(file descriptor %d+%): CONNECT " or "connected to "
+  local _, count = readAll(self.base):gsub(words .. "[^%s]*:" .. (port or "%d+"), "")
+  return count
+end
+
+function Proxy:stop()
+  if self.stopped then return end
+  self.stopped = true
+  os.execute(("kill -TERM %s 2>/dev/null"):format(self.pid))
+  waitUntil(function() return not running(self.pid) end, "a proxy to end")
+  for _, ending in ipairs { "", ".conf", ".filter", ".crt", ".key" } do os.remove(self.base .. ending) end
+  if self.behind then self.behind:stop() end
+end
+
+--- A copy of a kubeconfig in which every cluster has this proxy-url; removed by whoever asked for it.
+---@param path string
+---@param proxyUrl string
+---@return string path
+function forwardProxy.kubeconfig(path, proxyUrl)
+  local copy = os.tmpname()
+  local text = readAll(path):gsub("\n(%s+)(server: [^\n]+)", ("\n%%1%%2\n%%1proxy-url: %s"):format((proxyUrl:gsub("%%", "%%%%"))))
+  assert(core.writePrivateFile(copy, text))
+  return copy
+end
+
+return forwardProxy
