@@ -213,7 +213,8 @@ typedef struct moon_candidate {
   int priority;
   int active;        /* places taken: leases and calls, those that wait for a connection included */
   int capacity;      /* maxConnections of its pool */
-  double latency_us; /* peak EWMA of the time to the first byte; 0: unknown */
+  double latency_us; /* peak EWMA of the time to the first byte, forgotten (1/e every 10 s) while no answer brings news;
+                        0: unknown */
   unsigned failures; /* requests in a row that failed */
   double *slot;      /* the strategy's own number about it; 0 for a new strategy, when the cluster joins, and when it
                         comes back into the rotation */

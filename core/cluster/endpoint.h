@@ -97,7 +97,7 @@ typedef struct moon_endpoint_stats {
   char *url;     /* "https://10.0.0.1:6443" */
   char *address; /* the address, where a name was looked up; or NULL */
   moon_health_state state;
-  int connections, streams; /* of the pool, of the lane */
+  int connections, streams; /* of the pool, of the lane; without those that are leaving */
   int in_flight;
   int64_t latency_us; /* peak EWMA of the time to the first byte; 0: unknown */
   unsigned failures;  /* failed checks in a row */

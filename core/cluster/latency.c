@@ -2,7 +2,9 @@
 #include "cluster/latency.h"
 
 #include <math.h>
+#include <stdbool.h>
 
+enum { FRESH_MS = 100 }; /* as good as now: selections ask often, and of clusters that are in use */
 static const double time_constant_ms = 10000;
 
 /* The part of it that is left after the time since the last sample. */
@@ -19,5 +21,6 @@ void moon_latency_add(moon_latency *latency, int64_t sample_us, int64_t now_ms) 
 }
 
 double moon_latency_expected_us(const moon_latency *latency, int64_t now_ms) {
-  return latency->us * left(latency, now_ms);
+  bool fresh = now_ms - latency->at_ms < FRESH_MS;
+  return fresh ? latency->us : latency->us * left(latency, now_ms);
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cluster/endpoint.h"
+#include "cluster/latency.h"
 #include "kube/target.h"
 
 enum { START_MS = 1000000, INTERVAL_MS = 30000 };
@@ -453,6 +454,16 @@ static void latency_rises_at_once_and_falls_with_time(void **state) {
   moon_endpoints_release(set);
 }
 
+static void a_latency_is_forgotten_while_there_is_no_news(void **state) {
+  moon_latency latency = {0};
+  assert_true(moon_latency_expected_us(&latency, START_MS) == 0);
+  moon_latency_add(&latency, 8000, START_MS);
+  assert_true(moon_latency_expected_us(&latency, START_MS + 99) == 8000);
+  assert_in_range(moon_latency_expected_us(&latency, START_MS + 10000), 2900, 2960);
+  assert_true(moon_latency_expected_us(&latency, START_MS + 200000) < 1);
+  assert_true(latency.us == 8000);
+}
+
 static void tell(void *ctx) {
   int *times = ctx;
   ++*times;
@@ -687,6 +698,7 @@ int main(void) {
       cmocka_unit_test(says_that_credentials_are_not_accepted_and_that_it_is_overloaded),
       cmocka_unit_test(a_row_of_failed_requests_makes_a_probe_urgent),
       cmocka_unit_test(latency_rises_at_once_and_falls_with_time),
+      cmocka_unit_test(a_latency_is_forgotten_while_there_is_no_news),
       cmocka_unit_test(tells_its_observer_of_changes_without_the_lock),
       cmocka_unit_test(lists_the_names_to_look_up),
       cmocka_unit_test(every_address_of_a_name_becomes_an_endpoint),
