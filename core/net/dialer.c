@@ -88,6 +88,7 @@ static moon_error *load_ca(moon_dialer *dialer) {
   for (bool more = true; more;) {
     X509 *ca = read_certificate(bio);
     if (ca) {
+      X509_check_purpose(ca, -1, 0); /* OpenSSL notes what it holds now, not when several threads first look */
       X509_STORE_add_cert(dialer->store, ca);
       X509_free(ca);
       count++;
