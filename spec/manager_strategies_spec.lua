@@ -512,6 +512,19 @@ describe("choosing a cluster", function()
       assert.equal("133", (select(2, chosen(manager, 3))))
     end)
 
+    it("removes clusters, that is done, and the one that it chose is taken if it is still there", function()
+      manager:setStrategy(function(clusters)
+        local last = clusters[#clusters].name
+        pcall(manager.removeCluster, manager, last) -- it cannot wait for the end of it
+        return #clusters == 3 and last or clusters[1]
+      end)
+      local one <close> = assert(manager:lease())
+      assert.not_equal("sim-3", one.cluster)
+      local two <close> = assert(manager:lease())
+      assert.equal("sim-1", two.cluster)
+      assert.same({ "sim-1" }, manager:clusters())
+    end)
+
     it("raises in onResult or onClusterChange, it is an event, and nothing else", function()
       manager:setStrategy { select = function() return "sim-1" end, onResult = function() error "no result" end,
         onClusterChange = function() error "no change" end }

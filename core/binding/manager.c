@@ -56,7 +56,7 @@ static handle *check_handle(lua_State *L) {
 
 static handle *check_usable(lua_State *L) {
   handle *self = check_handle(L);
-  if (self->disposed) moon_misuse(L, "the manager was disposed");
+  if (self->disposed) moon_misuse(L, "ConnectionManager was disposed");
   return self;
 }
 

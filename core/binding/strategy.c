@@ -32,6 +32,7 @@ typedef struct record {
   int active, usable;
   unsigned failures;
   moon_pool_load load;
+  bool gone; /* taken out */
 } record;
 
 struct moon_script_strategy {
@@ -40,6 +41,7 @@ struct moon_script_strategy {
   char *label;
   record *clusters; /* by id, rising */
   size_t count, room;
+  bool any_gone;
   moon_candidate *candidates; /* scratch, as long as `clusters` at least */
   size_t candidate_room;
   bool running, told;
@@ -249,6 +251,34 @@ static void push_request(lua_State *L, const moon_script_strategy *self) {
   set_text(L, "kind", self->kind);
 }
 
+/* Drops those that are gone. Not while the strategy runs: its thread's stack is in use. */
+static void sweep(moon_script_strategy *self) {
+  lua_State *thread = self->thread;
+  size_t kept = 0;
+  for (size_t i = 0; i < self->count; i++) {
+    record *known = &self->clusters[i];
+    if (!known->gone) {
+      self->clusters[kept++] = *known;
+      continue;
+    }
+    for (int table = CANDIDATES; table <= FACTS; table++) {
+      lua_getupvalue(thread, RUN, table);
+      lua_pushnil(thread);
+      lua_rawseti(thread, -2, (lua_Integer)known->id);
+      lua_pop(thread, 1);
+    }
+    moon_cluster_release(known->cluster);
+  }
+  self->count = kept;
+  self->any_gone = false;
+}
+
+void moon_script_strategy_forget(moon_script_strategy *self, const moon_cluster *cluster) {
+  for (size_t i = 0; i < self->count; i++)
+    if (self->clusters[i].cluster == cluster) self->clusters[i].gone = self->any_gone = true;
+  if (self->any_gone && !self->running) sweep(self);
+}
+
 /* --- its answer --- */
 
 static const record *find_known(const moon_script_strategy *self, uint64_t id, const char *name) {
@@ -393,11 +423,14 @@ moon_cluster *moon_script_strategy_choose(lua_State *L, moon_script_strategy *se
   self->chosen = 0;
   self->since_ns = 0;
   runtime->selecting = self;
+  self->running = true;
   lua_State *thread = self->thread;
   lua_pushvalue(thread, RUN);
   lua_pushlightuserdata(thread, self);
   int status = lua_pcall(thread, 1, 0, HANDLER);
   runtime->selecting = NULL;
+  self->running = false;
+  if (self->any_gone) sweep(self);
   if (status != LUA_OK || self->late || self->problem) {
     report(self, status);
     if (self->late) moon_strategy_watch(thread);
@@ -411,26 +444,7 @@ moon_cluster *moon_script_strategy_choose(lua_State *L, moon_script_strategy *se
   return self->chosen ? moon_manager_enter(self->manager, self->chosen) : NULL;
 }
 
-/* --- making and forgetting --- */
-
-void moon_script_strategy_forget(moon_script_strategy *self, const moon_cluster *cluster) {
-  for (size_t i = 0; i < self->count; i++) {
-    if (self->clusters[i].cluster != cluster) continue;
-    lua_Integer id = (lua_Integer)self->clusters[i].id;
-    lua_State *thread = self->thread;
-    moon_cluster_release(self->clusters[i].cluster);
-    self->count--;
-    memmove(&self->clusters[i], &self->clusters[i + 1], (self->count - i) * sizeof *self->clusters);
-    lua_getupvalue(thread, RUN, CANDIDATES);
-    lua_pushnil(thread);
-    lua_rawseti(thread, -2, id);
-    lua_getupvalue(thread, RUN, FACTS);
-    lua_pushnil(thread);
-    lua_rawseti(thread, -2, id);
-    lua_pop(thread, 2);
-    return;
-  }
-}
+/* --- making it --- */
 
 static int strategy_gc(lua_State *L) {
   moon_script_strategy *self = lua_touserdata(L, 1);

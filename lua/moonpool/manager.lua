@@ -62,7 +62,7 @@ local function of(self, method)
   return state[self]
 end
 
---- The same for methods that a disposed manager does not have any more.
+--- The same for methods that a disposed manager does not have any more. (Of those that are the core's, it says so itself.)
 local function usable(self, method)
   local mine = of(self, method)
   mine.guard()
@@ -280,7 +280,7 @@ end
 ---@return string? cluster
 ---@return moonpool.Connection|moonpool.Error connection
 function methods:acquire(preferred)
-  return acquire(usable(self, "acquire"), "acquire", preferred)
+  return acquire(of(self, "acquire"), "acquire", preferred)
 end
 
 --- Gives a lease back; raises when it was given back already, or when it is of another cluster.
@@ -314,7 +314,7 @@ function Lease:__tostring() return ("moonpool.Lease (%s: %s)"):format(self.clust
 ---@param preferred string|{ cluster: string?, key: string? }|nil
 ---@return moonpool.Lease?, moonpool.Error?
 function methods:lease(preferred)
-  local cluster, connection = acquire(usable(self, "lease"), "lease", preferred)
+  local cluster, connection = acquire(of(self, "lease"), "lease", preferred)
   if not cluster then return nil, connection end
   return setmetatable({ cluster = cluster, connection = connection }, Lease)
 end
