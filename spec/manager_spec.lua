@@ -471,7 +471,7 @@ describe("a manager", function()
   end)
 
   it("knows credentials that are not accepted from a server that is down", function()
-    local manager <close> = here:manager()
+    local manager <close> = here:manager { clusterHealthCheckInterval = 30000 } -- so that no probe is under way
     here.byName["sim-1"].faults:set { { type = "status", code = 401 } }
     here.byName["sim-2"].faults:set { { type = "status", code = 429, path = "/readyz" } }
     assert(manager:checkHealth())
