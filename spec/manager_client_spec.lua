@@ -242,6 +242,9 @@ describe("a client of a manager", function()
     assert(namespace, err)
     misused("a resourceVersion means", function() client.core.replaceNamespace("default", namespace) end)
     misused("a resourceVersion means", function() client.resources.namespace.replace(namespace) end)
+    misused("a resourceVersion means", function()
+      client:request { method = "PUT", path = "/api/v1/namespaces/default", body = namespace }
+    end)
     assert(client.resources.namespace.replace(namespace, { cluster = answer.cluster }))
   end)
 

@@ -399,6 +399,21 @@ describe("a manager", function()
     end
   end)
 
+  it("takes a preferred cluster that is disabled for one that cannot be had", function()
+    local manager <close> = here:manager()
+    assert(manager:disableCluster "sim-2")
+    local reason
+    manager:on("failover", function(from, _, why) reason = from .. ": " .. why end)
+    local lease <close> = assert(manager:lease "sim-2")
+    assert.not_equal("sim-2", lease.cluster)
+    moonpool.poll(20)
+    assert.matches("^sim%-2: .*disabled", reason)
+    local careful <close> = here:manager { enableFailover = false }
+    assert(careful:disableCluster "sim-2")
+    local err = failed("noHealthyCluster", "disabled", careful:acquire "sim-2")
+    assert.equal("sim-2", err.cluster)
+  end)
+
   it("fails at once and names every cluster and why when none is left", function()
     local manager <close> = here:manager()
     here:down(manager, "sim-1")

@@ -220,6 +220,22 @@ describe("choosing a cluster", function()
     assert.equal(0, seen[2])
   end)
 
+  it("shows a strategy how many API servers of a cluster can be used", function()
+    local pair = managed.start { clusters = 1, endpoints = 2 }
+    local manager <close> = pair:manager(nil, { ["sim-1"] = { endpoints = pair.byName["sim-1"].urls } })
+    local usable
+    manager:setStrategy(function(clusters) usable = clusters[1].endpoints end)
+    assert(manager:lease()):release()
+    assert.equal(2, usable)
+    pair.byName["sim-1"].endpoints[2].faults:set { { type = "die" } }
+    eventually(LONG, "it to be noticed", function()
+      assert(manager:lease()):release()
+      return usable == 1
+    end)
+    manager:dispose()
+    pair:stop()
+  end)
+
   it("gives a strategy the same tables again, as they were: sorted back, and what it wrote undone", function()
     local manager <close> = here:manager()
     local lists, first, names = {}, {}, {}

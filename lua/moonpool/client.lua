@@ -129,7 +129,7 @@ function methods:off(subscription) return of(self, "off").open:off(subscription)
 ---@return moonpool.Error? err
 ---@return { status: integer, headers: table<string, string> }? answer
 function methods:request(fields)
-  return of(self, "request").open.session:call(request.raw(fields))
+  return of(self, "request").open.session:call(request.raw(fields), fields.body)
 end
 
 --- Closes the pool: calls that wait for a connection get "closed", those under way have 5 s to end and leases to come back,

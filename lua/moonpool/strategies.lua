@@ -34,7 +34,7 @@ local strategies = {}
 ---@field path string
 
 --- Healthy, enabled candidates only, in the order in which they were added. `select` returns one of them, its name, or nil: then
---- round-robin chooses. It has 10 ms and cannot wait.
+--- round-robin chooses. It has 10 ms of the processor and cannot wait.
 ---@class moonpool.Strategy
 ---@field select fun(self: any, clusters: moonpool.Candidate[], request: moonpool.StrategyRequest): moonpool.Candidate|string|nil
 ---@field onResult fun(self: moonpool.Strategy, cluster: string, outcome: moonpool.StrategyOutcome)? after each call
