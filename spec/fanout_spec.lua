@@ -132,8 +132,12 @@ describe("manager:each", function()
         if name == "sim-4" then return #client.nothing end
         if name == "sim-5" then return nil, { code = 7 } end
         if name == "sim-7" then return #client.core.readNamespace("missing").metadata end
+        if name == "sim-8" then
+          moonpool.sleep(100) -- the others' calls have failed meanwhile
+          return client:info().nothing.at.all
+        end
         return name
-      end, { clusters = "sim-[1-7]" }))
+      end))
       assert.equal("notFound", results["sim-1"].err.kind)
       assert.equal("forbidden", results["sim-2"].err.kind)
       assert.equal("sim-2", results["sim-2"].err.cluster)
@@ -143,10 +147,11 @@ describe("manager:each", function()
       assert.matches('_spec.lua:%d+: attempt to index a nil value; the call before it said: namespaces "missing" not found',
         results["sim-7"].err.message)
       assert.equal("notFound", results["sim-7"].err.cause.kind)
+      assert.is_nil(results["sim-8"].err.cause)
       assert.is_true(results["sim-6"].ok)
       assert.is_true(results.partial)
       assert.same({ "sim-6" }, results.succeeded)
-      assert.equal("1 of 7 clusters, 6 failed: sim-1, sim-2, sim-3, sim-4, sim-5, sim-7", tostring(results))
+      assert.equal("1 of 8 clusters, 7 failed: sim-1, sim-2, sim-3, sim-4, sim-5, sim-7, sim-8", tostring(results))
     end)
 
     it("every cluster that is down, with its own cause, beside those that are not", function()
@@ -257,12 +262,16 @@ describe("manager:each", function()
   describe("with `retries`", function()
     it("calls fn again for what may pass", function()
       faulty("sim-1", { type = "status", code = 503, path = "/api/*", count = 2 })
-      local results = assert(manager:each(function(client)
-        return client:request { path = "/api/v1/namespaces", retries = 0 }
-      end, { clusters = "sim-[12]", retries = 2 }))
+      faulty("sim-3", { type = "status", code = 500, path = "/api/*", count = 1 })
+      local results = assert(manager:each(function(client, name)
+        local list, err = client:request { path = "/api/v1/namespaces", retries = 0 }
+        if name == "sim-3" then return #list.items end
+        return list, err
+      end, { clusters = "sim-[123]", retries = 2 }))
       assert.equal(3, results["sim-1"].attempts)
       assert.is_true(results["sim-1"].ok)
       assert.equal(1, results["sim-2"].attempts)
+      assert.equal(2, results["sim-3"].attempts)
     end)
 
     it("gives up with the last error, and does not repeat what would fail again", function()

@@ -335,7 +335,6 @@ local function runWave(state, first, last)
     end
   end
   local _ <close> = setmetatable({}, { __close = function()
-    nextIndex = last + 1
     for _, worker in ipairs(workers) do worker:cancel() end
     for _, run in ipairs(state.running) do
       if run.watchdog then run.watchdog:cancel() end
