@@ -74,6 +74,7 @@ static void failed(moon_call *call, call_failure failure, moon_error *err) {
       forget_answer(call);
       call->attempts_before += call->attempts;
       call->attempts = call->free_moves = 0;
+      call->refused = 0;
       call->state = CALL_COMING;
       moon_route_post(&call->route, &call->ask_task);
       return;
@@ -124,6 +125,7 @@ static void exchange_done(moon_exchange *exchange, moon_error *err) {
   moon_call *call = MOON_ENTRY(exchange, moon_call, exchange);
   call_note_outcome(call, err);
   if (err && is_outcome_unknown(call, err)) call->outcome_unknown = true;
+  if (!err && call->response.status == 401) call_note_refusal(call);
   if (!err) err = call_status_error(call);
   put_connection_back(call);
   moon_endpoint_release(call->endpoint);
@@ -148,7 +150,7 @@ static void run(moon_call *call) {
     return;
   }
   call->state = CALL_RUNNING;
-  call->abandoned = false;
+  call->abandoned = call->renews = false;
   call->attempts++;
   call->endpoint = moon_endpoint_retain(moon_network_endpoint(call->conn));
   moon_endpoint_request_began(call->endpoint);
@@ -157,6 +159,8 @@ static void run(moon_call *call) {
       .request = call->request,
       .response = &call->response,
       .deadline_ms = call->deadline_ms,
+      .after = call->refused,
+      .bound = call->leased,
   };
   moon_transport_run(transport, &call->exchange);
   if (atomic_load(&call->flow_paused)) moon_transport_pause(&call->exchange, true);

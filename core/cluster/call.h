@@ -14,6 +14,8 @@
  * once they were sent, unless the answer was 503. One with retries 0 moves only while nothing was sent. When no other
  * cluster is left, the rules above decide whether it is tried again in this one. The numbers of attempts are per
  * cluster. Nothing moves with a request that belongs to one cluster: the callers pass those without a manager.
+ *   - 401: any method, once, at once, with newer credentials (credential.h) where those can be had; this comes on top
+ * of the other attempts, also when there is to be none.
  *   - anything else: no. A write that was sent and whose connection was lost ends with outcome_unknown in its
  *     error; so does one that went on elsewhere and failed there too.
  * When several clusters have failed, or are not fit, one error (MOON_NO_HEALTHY_CLUSTER) names each with its cause.
@@ -54,7 +56,8 @@ moon_call *moon_call_start(moon_cluster *cluster, moon_request *request, const m
  */
 moon_call *moon_call_start_among(moon_manager *manager, const moon_selection *selection, moon_cluster *chosen,
                                  moon_request *request, const moon_call_handler *handler);
-/* The same over a connection that the caller has leased. There is no retry on another connection. */
+/* The same over a connection that the caller has leased. There is no retry on another connection, but one on
+ * this after a 401. */
 moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon_call_handler *handler);
 /* Ends it with MOON_CANCELLED, unless it is over; `done` is still called once. Any thread. */
 void moon_call_cancel(moon_call *call);

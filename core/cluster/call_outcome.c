@@ -97,6 +97,13 @@ void call_note_outcome(moon_call *call, const moon_error *err) {
 
 /* --- for trying again --- */
 
+void call_note_refusal(moon_call *call) {
+  uint64_t number = call->exchange.identity->number;
+  if (call->refused) return;
+  call->refused = number;
+  call->renews = moon_credential_refused(moon_dialer_credential(moon_endpoint_dialer(call->endpoint)), number);
+}
+
 /* The connection takes no more requests, and this one was not sent: that is no failure of the server. */
 static bool was_turned_away(const moon_call *call) {
   return call->exchange.refused && !call->exchange.sent && call->free_moves < FREE_MOVES;
@@ -143,9 +150,10 @@ int64_t call_retry_in_ms(moon_call *call, call_failure failure, const moon_error
     call->attempts--; /* it never began */
     return 0;
   }
+  if (call->renews) return 0; /* whatever the number of retries: nothing was done with the request */
   int retries = request->retries;
   if (retries < 0) retries = server_asks && err->retry_after_ms >= 0 ? DEFAULT_RETRIES_AFTER : DEFAULT_RETRIES;
-  if (call->attempts > retries) return -1;
+  if (call->attempts - (call->refused ? 1 : 0) > retries) return -1;
   if (server_asks) return err->retry_after_ms >= 0 ? err->retry_after_ms : backoff_ms(call);
   return lost && harmless ? backoff_ms(call) : -1;
 }

@@ -32,6 +32,8 @@ struct moon_call {
   int64_t deadline_ms;  /* 0: none */
   bool headed;          /* a streaming request's headers were handed out */
   bool delivered;       /* `data` was called in this attempt */
+  uint64_t refused;     /* the number of the identity that this cluster has answered 401; 0: none was */
+  bool renews;          /* this attempt was, and another one with newer credentials is worth it */
   bool abandoned;       /* this attempt was ended because the cluster turned unhealthy */
   bool outcome_unknown; /* a write was sent, and no answer came, in some attempt */
   moon_timer pause;     /* before the next attempt */
@@ -41,6 +43,8 @@ struct moon_call {
 
 /* Tells endpoint and cluster what an attempt's end (err NULL: the response) says about the server. */
 void call_note_outcome(moon_call *call, const moon_error *err);
+/* The server does not accept who we say we are: has the credentials renewed, the first time. */
+void call_note_refusal(moon_call *call);
 /* The error that the response stands for, with what a person should know; NULL for 2xx. */
 moon_error *call_status_error(const moon_call *call);
 

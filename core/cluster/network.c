@@ -38,7 +38,8 @@ struct moon_network {
   moon_list wires;       /* reactor thread */
   moon_timer look_timer; /* likewise */
   moon_task look_task;
-  int64_t moved_ms; /* when a connection was moved last */
+  int64_t moved_ms;        /* when a connection was moved last */
+  int64_t stale_before_ms; /* connections begun before this are stale, and the pool knows */
   atomic_bool look_posted;
 
   pthread_mutex_t lock; /* guards what follows */
@@ -61,6 +62,7 @@ typedef struct wire {
   moon_task connect_task, next_task, check_task, close_task;
   moon_exchange check;
   moon_response check_response;
+  int64_t begun_ms;
   bool asks_version; /* /livez is not there: an old server, or a proxy that hides it */
   bool checking;
   bool lost; /* while checking: told when the check is done */
@@ -98,7 +100,7 @@ static void on_established(void *owner, int max_streams) {
 /* On to the next endpoint; from a task, because the transport cannot be closed here. */
 static void on_failed(void *owner, moon_error *err) {
   wire *w = owner;
-  moon_endpoint_connect_failed(w->endpoint, err);
+  if (err->kind != MOON_CREDENTIAL) moon_endpoint_connect_failed(w->endpoint, err); /* it was not even asked */
   moon_endpoint_closed(w->endpoint, w->network->kind);
   w->tried = moon_realloc(w->tried, (w->tried_count + 1) * sizeof(moon_endpoint *));
   w->errors = moon_realloc(w->errors, (w->tried_count + 1) * sizeof(moon_error *));
@@ -134,7 +136,19 @@ static void on_lost(void *owner) {
     moon_conn_lost(w->conn);
 }
 
-static const moon_transport_events transport_events = {on_established, on_failed, on_limited, on_drain, on_lost};
+/* We say by another certificate who we are, or trust others. The pool is told once: those made since then are not
+ * meant.
+ */
+static void on_stale(void *owner) {
+  wire *w = owner;
+  moon_network *network = w->network;
+  if (w->begun_ms < network->stale_before_ms) return;
+  network->stale_before_ms = moon_clock_now_ms();
+  moon_pool_make_stale(moon_conn_pool(w->conn));
+}
+
+static const moon_transport_events transport_events = {on_established, on_failed, on_limited,
+                                                       on_drain,       on_lost,   on_stale};
 
 /* --- checks --- */
 
@@ -158,6 +172,10 @@ static void check_done(moon_exchange *exchange, moon_error *err) {
     w->asks_version = true;
     run_check(w);
     return;
+  }
+  if (err && err->kind == MOON_CREDENTIAL) { /* it was not asked: that says nothing against it */
+    moon_error_free(err);
+    err = NULL;
   }
   if (!err && status >= 500) {
     err = moon_error_new(MOON_SERVER, "%s: the health check answered HTTP %d",
@@ -192,6 +210,7 @@ static void release_wire(wire *w) {
 /* Begins to connect to the next endpoint; false when all were tried. */
 static bool dial(wire *w) {
   moon_network *network = w->network;
+  w->begun_ms = moon_clock_now_ms();
   w->endpoint = moon_endpoints_pick(network->endpoints, network->kind, w->tried, w->tried_count);
   if (!w->endpoint) return false;
   size_t count = moon_endpoints_count(network->endpoints);

@@ -115,8 +115,10 @@ static void exchange_done(moon_exchange *exchange, moon_error *err) {
     moon_transport_run(probe->transport, &probe->exchange);
     return;
   }
-  probe->verdict = err ? MOON_PROBE_FAILED : verdict_of(probe->response.status);
-  probe->err = err || probe->verdict != MOON_PROBE_FAILED ? err : refusal(probe);
+  bool nobody = err && err->kind == MOON_CREDENTIAL; /* the fault is ours */
+  probe->verdict = nobody ? MOON_PROBE_UNAUTHORIZED : err ? MOON_PROBE_FAILED : verdict_of(probe->response.status);
+  if (nobody) moon_error_free(err);
+  probe->err = nobody ? NULL : err || probe->verdict != MOON_PROBE_FAILED ? err : refusal(probe);
   probe->ended = true;
   moon_reactor_post(probe->reactor, &probe->end_task);
 }

@@ -3,6 +3,7 @@
  *
  *   2xx                        good
  *   401, 403                   reachable; the credentials are not accepted, or may not ask this
+ *   no credentials to be had   counts as that: nothing is known against the server
  *   429                        reachable, and it turns requests away
  *   no answer, all the rest    failed; the error of a 500 names the checks that /readyz said have failed
  *

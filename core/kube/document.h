@@ -55,6 +55,8 @@ void moon_document_free(moon_document *document);
 
 /* The value of a key of a mapping; NULL when there is none. */
 moon_node *moon_node_get(const moon_node *mapping, const char *key);
+/* A node and all below it as JSON text; merge keys are left out. The caller's. */
+char *moon_node_json(const moon_node *node);
 /* "a string", "a list", ... for messages. */
 const char *moon_node_type_name(moon_node_type type);
 

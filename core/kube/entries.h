@@ -22,6 +22,7 @@ typedef struct moon_cluster_entry {
   moon_entry entry;
   char *server, *tls_server_name, *ca_file, *proxy_url;
   char *proxy_url_shown; /* without user name and password */
+  char *exec_config;     /* its extension for credential plugins, as JSON */
   moon_bytes ca_data;
   bool insecure_skip_tls_verify, disable_compression;
 } moon_cluster_entry;
@@ -62,9 +63,6 @@ moon_entry *moon_entries_find(const moon_entries *entries, const char *name); /*
 /* Reads a document into `config`, which is empty. */
 moon_error *moon_kubeconfig_read(moon_kubeconfig *config, const moon_document *document, const char *name,
                                  const char *folder);
-
-/* A whole file, wiped by the caller. Fails with errno set (EFBIG beyond 64 MiB). */
-bool moon_file_read(const char *path, moon_bytes *out);
 
 /* moon_kubeconfig_load_in_cluster with the pod's environment as parameters. */
 moon_error *moon_kubeconfig_load_service_account(moon_kubeconfig *config, const char *host, const char *port,

@@ -5,18 +5,15 @@
 #include "kube/kubeconfig.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/log.h"
 #include "kube/entries.h"
-
-enum { MAX_FILE_SIZE = 64 * 1024 * 1024 };
+#include "kube/files.h"
 
 /* ---------------------------------------------------------------------------------------------------------- entries */
 
@@ -41,6 +38,7 @@ static void free_cluster(moon_entry *entry) {
   free(cluster->ca_file);
   moon_free_secret_text(cluster->proxy_url);
   free(cluster->proxy_url_shown);
+  moon_free_secret_text(cluster->exec_config);
   moon_bytes_wipe(&cluster->ca_data);
 }
 
@@ -136,45 +134,6 @@ static moon_error *finish(moon_kubeconfig *config, moon_kubeconfig *fresh, moon_
 }
 
 /* ---------------------------------------------------------------------------------------------------------- loading */
-
-/* Grows by hand instead of by realloc, which would leave unwiped copies behind. */
-static bool read_all(int fd, size_t size_hint, moon_bytes *out) {
-  size_t capacity = size_hint + 2, len = 0; /* one more than the file, so that its end is seen, and the NUL */
-  char *data = moon_alloc(capacity);
-  for (;;) {
-    ssize_t got = read(fd, data + len, capacity - len - 1);
-    if (got < 0 && errno == EINTR) continue;
-    if (got > 0) len += (size_t)got;
-    if (got == 0) break;
-    if (got < 0 || len > MAX_FILE_SIZE) {
-      int cause = got < 0 ? errno : EFBIG;
-      moon_free_secret(data, capacity);
-      errno = cause;
-      return false;
-    }
-    if (len + 1 < capacity) continue;
-    char *larger = moon_alloc(2 * capacity);
-    memcpy(larger, data, len);
-    moon_free_secret(data, capacity);
-    data = larger;
-    capacity *= 2;
-  }
-  data[len] = '\0';
-  *out = (moon_bytes){data, len};
-  return true;
-}
-
-bool moon_file_read(const char *path, moon_bytes *out) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) return false;
-  struct stat info;
-  size_t size = fstat(fd, &info) == 0 && info.st_size > 0 ? (size_t)info.st_size : 0;
-  bool ok = read_all(fd, size < MAX_FILE_SIZE ? size : MAX_FILE_SIZE, out);
-  int cause = errno;
-  close(fd);
-  errno = cause;
-  return ok;
-}
 
 /* Paths are read again later, perhaps after the program went to another folder. NULL stands for the current one. */
 static char *absolute_folder(const char *folder) {

@@ -208,6 +208,21 @@ static void read_extra(reader *r, const moon_node *node, moon_user_entry *user) 
 
 /* ----------------------------------------------------------------------------------------------- the three sections */
 
+/* What a cluster has for credential plugins: its extension of that name. */
+static char *read_exec_config(reader *r, const moon_node *cluster) {
+  const moon_node *list = get_list(r, cluster, "extensions");
+  char *config = NULL;
+  for (size_t i = 0; list && i < list->count && !r->err && !config; i++) {
+    const moon_node *item = list->items[i], *value;
+    if (item->type != MOON_NODE_MAPPING) continue;
+    const moon_node *name = moon_node_get(item, "name");
+    if (!name || !name->text || strcmp(name->text, "client.authentication.k8s.io/exec") != 0) continue;
+    value = moon_node_get(item, "extension");
+    if (value) config = moon_node_json(value);
+  }
+  return config;
+}
+
 static moon_entry *read_cluster(reader *r, const moon_node *node) {
   moon_cluster_entry *cluster = moon_zalloc(sizeof *cluster);
   cluster->server = get_text(r, node, "server");
@@ -217,6 +232,7 @@ static moon_entry *read_cluster(reader *r, const moon_node *node) {
   cluster->proxy_url = get_text(r, node, "proxy-url");
   cluster->insecure_skip_tls_verify = get_boolean(r, node, "insecure-skip-tls-verify");
   cluster->disable_compression = get_boolean(r, node, "disable-compression");
+  cluster->exec_config = read_exec_config(r, node);
   if (cluster->proxy_url) {
     const char *slashes = strstr(cluster->proxy_url, "://"), *at = strrchr(cluster->proxy_url, '@');
     int scheme_len = slashes ? (int)(slashes + 3 - cluster->proxy_url) : 0;

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/nearest.h"
 #include "kube/entries.h"
+#include "kube/files.h"
 
 /* --------------------------------------------------------------------------------------------------------- the names
  */
@@ -188,30 +189,26 @@ static moon_error *resolve_cluster(const moon_cluster_entry *cluster, moon_targe
   target->proxy_url = moon_strdup(cluster->proxy_url);
   target->insecure_skip_tls_verify = cluster->insecure_skip_tls_verify;
   target->disable_compression = cluster->disable_compression;
+  if (!cluster->ca_data.len) target->ca_file = moon_strdup(cluster->ca_file);
+  target->exec_config = moon_strdup(cluster->exec_config);
   return read_pem(&cluster->entry, "certificate-authority", cluster->ca_data, cluster->ca_file, &target->ca);
 }
 
 /* --------------------------------------------------------------------------------------------------------- the user */
 
-static bool fits_header(const char *text) {
-  for (; text && *text; text++)
-    if ((unsigned char)*text < ' ' || *text == 0x7f) return false;
-  return true;
-}
-
 static bool list_fits_header(char *const *list) {
   for (; list && *list; list++)
-    if (!fits_header(*list)) return false;
+    if (!moon_text_fits_header(*list)) return false;
   return true;
 }
 
 /* The first of the fields that go into HTTP headers which cannot, or NULL. */
 static const char *unfit_field(const moon_user_entry *user) {
-  if (!fits_header(user->token)) return "token";
-  if (!fits_header(user->username)) return "username";
-  if (!fits_header(user->password)) return "password";
-  if (!fits_header(user->impersonate_user)) return "as";
-  if (!fits_header(user->impersonate_uid)) return "as-uid";
+  if (!moon_text_fits_header(user->token)) return "token";
+  if (!moon_text_fits_header(user->username)) return "username";
+  if (!moon_text_fits_header(user->password)) return "password";
+  if (!moon_text_fits_header(user->impersonate_user)) return "as";
+  if (!moon_text_fits_header(user->impersonate_uid)) return "as-uid";
   if (!list_fits_header(user->impersonate_groups)) return "as-groups";
   for (size_t i = 0; i < user->impersonate_extra_count; i++)
     if (!list_fits_header(user->impersonate_extra[i].values)) return "as-user-extra";
@@ -261,22 +258,8 @@ static moon_error *check_user(const moon_user_entry *user) {
 
 /* The token that a file holds now; the one of the kubeconfig stands in while the file cannot be used. */
 static moon_error *read_token(const moon_user_entry *user, moon_target *target) {
-  moon_bytes bytes = {0};
-  const char *wrong = NULL;
-  if (!moon_file_read(user->token_file, &bytes)) {
-    wrong = strerror(errno);
-  } else {
-    size_t start = strspn(bytes.data, " \t\r\n"), end = bytes.len;
-    while (end > start && strchr(" \t\r\n", bytes.data[end - 1])) end--;
-    bytes.data[end] = '\0';
-    if (start == end)
-      wrong = "it is empty";
-    else if (strlen(bytes.data) != end || !fits_header(bytes.data + start))
-      wrong = "it holds more than one line";
-    else
-      target->token = moon_strdup(bytes.data + start);
-    moon_bytes_wipe(&bytes);
-  }
+  const char *wrong;
+  target->token = moon_token_read(user->token_file, &wrong);
   if (!target->token) target->token = moon_strdup(user->token);
   if (target->token) return NULL;
   return moon_error_new(MOON_CREDENTIAL, "cannot use the token file %s of user \"%s\" (%s): %s", user->token_file,
@@ -303,6 +286,8 @@ static moon_error *resolve_user(const moon_user_entry *user, moon_target *target
   if (err) return err;
   if (!target->token) target->token = moon_strdup(user->token);
   target->token_file = moon_strdup(user->token_file);
+  if (!user->client_cert_data.len) target->client_cert_file = moon_strdup(user->client_cert_file);
+  if (!user->client_key_data.len) target->client_key_file = moon_strdup(user->client_key_file);
   target->username = moon_strdup(user->username);
   target->password = moon_strdup(user->password);
   target->exec = moon_exec_spec_copy(user->exec);

@@ -100,8 +100,12 @@ void moon_target_release(moon_target *target) {
   free(target->tls_server_name);
   moon_free_secret_text(target->proxy_url);
   moon_bytes_wipe(&target->ca);
+  free(target->ca_file);
+  moon_free_secret_text(target->exec_config);
   moon_bytes_wipe(&target->client_cert);
   moon_bytes_wipe(&target->client_key);
+  free(target->client_cert_file);
+  free(target->client_key_file);
   moon_free_secret_text(target->token);
   free(target->token_file);
   moon_free_secret_text(target->username);

@@ -1,8 +1,9 @@
 /* target.h: whom to talk to, and as whom: one resolved context of a kubeconfig.
  *
  * A target is data, made once and never changed, shared by reference count between threads. Secrets in it are wiped
- * when the last reference goes. Fields that name things not yet acted on (exec, token file, proxy) are kept so that the
- * part that will act on them finds them here. */
+ * when the last reference goes. What may change while it lives (the files and the credential plugin that it names) is
+ * followed by net/credential.h. Fields that name things not yet acted on (proxy) are kept so that the part that will
+ * act on them finds them here. */
 #ifndef MOON_KUBE_TARGET_H
 #define MOON_KUBE_TARGET_H
 
@@ -42,13 +43,16 @@ typedef struct moon_target {
   char *proxy_url;
   bool insecure_skip_tls_verify;
   bool disable_compression;
-  moon_bytes ca; /* PEM; absent: the system's certificates */
+  moon_bytes ca;     /* PEM; absent: the system's certificates */
+  char *ca_file;     /* where it was read from, and can be again; or NULL */
+  char *exec_config; /* JSON that the cluster has for credential plugins; or NULL */
 
-  moon_bytes client_cert, client_key; /* PEM, both or neither */
-  char *token;                        /* bearer token; as read from token_file where there is one */
-  char *token_file;                   /* where to read the token again, or NULL */
-  char *username, *password;          /* basic auth */
-  moon_exec_spec *exec;               /* NULL: none */
+  moon_bytes client_cert, client_key;       /* PEM, both or neither */
+  char *client_cert_file, *client_key_file; /* where they were read from; NULL: nowhere, they stood in the kubeconfig */
+  char *token;                              /* bearer token; as read from token_file where there is one */
+  char *token_file;                         /* where to read the token again, or NULL */
+  char *username, *password;                /* basic auth */
+  moon_exec_spec *exec;                     /* NULL: none */
   char *impersonate_user, *impersonate_uid;
   char **impersonate_groups; /* NULL-terminated, or NULL */
   moon_impersonate_extra *impersonate_extra;

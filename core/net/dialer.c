@@ -1,8 +1,9 @@
 /* dialer.c: see dialer.h. */
 #include "net/dialer.h"
 
-#include <ctype.h>
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -10,154 +11,157 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "kube/files.h"
+#include "net/credential_files.h"
 
-struct moon_dialer {
+enum { FILES_EVERY_MS = 10000 };
+
+struct moon_tls_setup {
   atomic_int refs;
-  moon_target *target;
-  char *cluster, *endpoint, *base_url;
-  moon_proxy *proxy; /* NULL: straight */
-  bool server_is_name;
-  struct curl_slist *headers;    /* Authorization is in here: wiped when freed */
-  struct curl_slist *connect_to; /* with tls-server-name only */
-  X509_STORE *store;             /* NULL: nothing is verified */
-  X509 *certificate;
-  STACK_OF(X509) * chain;
-  EVP_PKEY *key;
+  const moon_proxy *proxy; /* the dialer's, which lives longer */
+  X509_STORE *store;       /* NULL: nothing is verified */
+  moon_certificate *certificate;
   CURLSH *sessions;
   pthread_mutex_t sessions_lock;
 };
 
-/* --- certificates --- */
+struct moon_dialer {
+  atomic_int refs;
+  moon_target *target;
+  moon_credential *credential;
+  char *cluster, *endpoint, *base_url;
+  moon_proxy *proxy; /* NULL: straight */
+  bool server_is_name;
+  struct curl_slist *headers;
+  struct curl_slist *connect_to; /* with tls-server-name only */
 
-static const char *openssl_reason(void) {
-  unsigned long code = ERR_peek_last_error();
-  const char *reason = code ? ERR_reason_error_string(code) : NULL;
-  ERR_clear_error();
-  return reason ? reason : "no PEM block found";
+  pthread_mutex_t lock;  /* guards what follows, but for the stamp, which belongs to whoever has `looking` set */
+  moon_tls_setup *setup; /* of connections that are made now */
+  _Atomic int64_t look_at_ca_ms;
+  bool looking;
+  moon_file_stamp ca_stamp;
+};
+
+/* --- what connections are made with --- */
+
+static void lock_sessions(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg) {
+  pthread_mutex_lock(&((moon_tls_setup *)arg)->sessions_lock);
 }
 
-static int no_passphrase(char *buffer, int size, int writing, void *unused) {
-  return -1;
+static void unlock_sessions(CURL *easy, curl_lock_data data, void *arg) {
+  pthread_mutex_unlock(&((moon_tls_setup *)arg)->sessions_lock);
 }
 
-static BIO *open_pem(const moon_bytes *pem) {
-  ERR_clear_error();
-  return BIO_new_mem_buf(pem->data, (int)pem->len);
+/* Takes over the reference of the store. */
+static moon_tls_setup *setup_new(const moon_proxy *proxy, X509_STORE *store, moon_certificate *certificate) {
+  moon_tls_setup *setup = moon_zalloc(sizeof *setup);
+  setup->refs = 1;
+  setup->proxy = proxy;
+  setup->store = store;
+  setup->certificate = moon_certificate_retain(certificate);
+  pthread_mutex_init(&setup->sessions_lock, NULL);
+  setup->sessions = curl_share_init();
+  curl_share_setopt(setup->sessions, CURLSHOPT_LOCKFUNC, lock_sessions);
+  curl_share_setopt(setup->sessions, CURLSHOPT_UNLOCKFUNC, unlock_sessions);
+  curl_share_setopt(setup->sessions, CURLSHOPT_USERDATA, setup);
+  curl_share_setopt(setup->sessions, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  return setup;
 }
 
-/* The next certificate; NULL: there is none, or it cannot be read. What OpenSSL works out about one at its first use is
- * there already: reactors and health threads share it, and only read. */
-static X509 *read_certificate(BIO *bio) {
-  X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
-  if (certificate) X509_check_purpose(certificate, -1, 0);
-  return certificate;
+void moon_tls_setup_release(moon_tls_setup *setup) {
+  if (!setup || atomic_fetch_sub(&setup->refs, 1) != 1) return;
+  curl_share_cleanup(setup->sessions);
+  pthread_mutex_destroy(&setup->sessions_lock);
+  X509_STORE_free(setup->store);
+  moon_certificate_release(setup->certificate);
+  free(setup);
 }
 
-static X509_STORE *system_store;
-static pthread_once_t system_store_once = PTHREAD_ONCE_INIT;
-
-static void load_system_store(void) {
-  system_store = X509_STORE_new();
-  if (system_store) X509_STORE_set_default_paths(system_store);
-}
-
-static moon_error *load_ca(moon_dialer *dialer) {
+/* The authorities as the CA file has them now, when it has changed and can be used; else NULL. */
+static X509_STORE *look_at_ca(moon_dialer *dialer) {
   const moon_target *target = dialer->target;
-  if (target->insecure_skip_tls_verify) return NULL;
-  if (!target->ca.data) {
-    pthread_once(&system_store_once, load_system_store);
-    X509_STORE_up_ref(system_store);
-    dialer->store = system_store;
-    return NULL;
-  }
-  BIO *bio = open_pem(&target->ca);
-  dialer->store = X509_STORE_new();
-  int count = 0;
-  const char *broken = NULL; /* what is wrong with the first one that cannot be read */
-  for (bool more = true; more;) {
-    X509 *ca = read_certificate(bio);
-    if (ca) {
-      X509_check_purpose(ca, -1, 0); /* OpenSSL notes what it holds now, not when several threads first look */
-      X509_STORE_add_cert(dialer->store, ca);
-      X509_free(ca);
-      count++;
-    } else if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
-      more = false; /* the end of the text */
-    } else {
-      const char *reason = openssl_reason();
-      if (!broken) broken = reason;
-    }
-  }
-  ERR_clear_error();
-  BIO_free(bio);
-  if (!count) {
-    return moon_error_new(MOON_CREDENTIAL,
-                          "cluster \"%s\": certificate-authority holds no certificate in PEM form (%s)",
-                          target->cluster, broken ? broken : "no PEM block found");
-  }
-  if (broken) {
-    moon_log(MOON_LOG_WARN,
-             "cluster \"%s\": a certificate in certificate-authority is left out, it cannot be read (%s)",
-             target->cluster, broken);
-  }
-  return NULL;
+  moon_file_stamp stamp = moon_file_look(target->ca_file);
+  if (moon_file_same(&stamp, &dialer->ca_stamp)) return NULL;
+  dialer->ca_stamp = stamp;
+  moon_bytes pem = {0};
+  X509_STORE *store = NULL;
+  moon_error *err = NULL;
+  if (moon_file_read(target->ca_file, &pem))
+    err = moon_authorities_new(target->cluster, &pem, &store);
+  else
+    err = moon_error_new(MOON_CREDENTIAL, "cluster \"%s\": cannot read %s: %s", target->cluster, target->ca_file,
+                         strerror(errno));
+  if (err) moon_log(MOON_LOG_WARN, "%s; the authorities before are trusted on", err->message);
+  moon_error_free(err);
+  moon_bytes_wipe(&pem);
+  return store;
 }
 
-static moon_error *load_client_certificate(moon_dialer *dialer) {
-  const moon_target *target = dialer->target;
-  if (!target->client_cert.data) return NULL;
-  const char *user = target->user ? target->user : "";
-  BIO *bio = open_pem(&target->client_cert);
-  dialer->certificate = read_certificate(bio);
-  dialer->chain = sk_X509_new_null();
-  for (X509 *issuer; dialer->certificate && (issuer = read_certificate(bio));) sk_X509_push(dialer->chain, issuer);
-  BIO_free(bio);
-  if (!dialer->certificate) {
-    return moon_error_new(MOON_CREDENTIAL, "user \"%s\": client-certificate is not a certificate in PEM form (%s)",
-                          user, openssl_reason());
+/* With the lock. Returns the setup before, to be released without it. */
+static moon_tls_setup *replace_setup(moon_dialer *dialer, X509_STORE *store, moon_certificate *certificate) {
+  moon_tls_setup *before = dialer->setup;
+  dialer->setup = setup_new(dialer->proxy, store, certificate);
+  return before;
+}
+
+/* Whoever finds it due looks; one at a time, since the next time is set first. */
+static void follow_ca(moon_dialer *dialer) {
+  int64_t now_ms = moon_clock_now_ms();
+  if (now_ms < atomic_load(&dialer->look_at_ca_ms)) return;
+  pthread_mutex_lock(&dialer->lock);
+  bool look = now_ms >= dialer->look_at_ca_ms && !dialer->looking;
+  if (look) {
+    dialer->look_at_ca_ms = now_ms + FILES_EVERY_MS;
+    dialer->looking = true;
   }
-  bio = open_pem(&target->client_key);
-  dialer->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-  BIO_free(bio);
-  if (!dialer->key) {
-    return moon_error_new(MOON_CREDENTIAL,
-                          "user \"%s\": client-key is not a private key in PEM form (%s); a key with a passphrase "
-                          "cannot be used",
-                          user, openssl_reason());
+  pthread_mutex_unlock(&dialer->lock);
+  X509_STORE *store = look ? look_at_ca(dialer) : NULL;
+  if (!look) return;
+  pthread_mutex_lock(&dialer->lock);
+  dialer->looking = false;
+  moon_tls_setup *before = store ? replace_setup(dialer, store, dialer->setup->certificate) : NULL;
+  pthread_mutex_unlock(&dialer->lock);
+  moon_tls_setup_release(before);
+}
+
+moon_tls_setup *moon_dialer_setup(moon_dialer *dialer, const moon_identity *identity) {
+  moon_tls_setup *before = NULL;
+  follow_ca(dialer);
+  pthread_mutex_lock(&dialer->lock);
+  if (dialer->setup->certificate != identity->certificate) {
+    X509_STORE *store = dialer->setup->store;
+    if (store) X509_STORE_up_ref(store);
+    before = replace_setup(dialer, store, identity->certificate);
   }
-  if (X509_check_private_key(dialer->certificate, dialer->key) != 1) {
-    ERR_clear_error();
-    return moon_error_new(MOON_CREDENTIAL, "user \"%s\": client-key does not belong to client-certificate", user);
-  }
-  ERR_clear_error();
-  return NULL;
+  moon_tls_setup *setup = dialer->setup;
+  atomic_fetch_add(&setup->refs, 1);
+  pthread_mutex_unlock(&dialer->lock);
+  moon_tls_setup_release(before);
+  return setup;
+}
+
+bool moon_dialer_is_current(moon_dialer *dialer, const moon_identity *identity, const moon_tls_setup *setup) {
+  follow_ca(dialer);
+  pthread_mutex_lock(&dialer->lock);
+  bool current = dialer->setup->store == setup->store && setup->certificate == identity->certificate;
+  pthread_mutex_unlock(&dialer->lock);
+  return current;
 }
 
 static CURLcode set_up_context(CURL *easy, void *ssl_ctx, void *arg) {
-  moon_dialer *dialer = arg;
-  SSL_CTX *ctx = ssl_ctx;
-  if (moon_proxy_shakes_hands(dialer->proxy, easy))
-    moon_proxy_trust(ctx, dialer->store);
-  else if (dialer->store)
-    SSL_CTX_set1_cert_store(ctx, dialer->store);
-  if (dialer->certificate) {
-    if (SSL_CTX_use_certificate(ctx, dialer->certificate) != 1 || SSL_CTX_set1_chain(ctx, dialer->chain) != 1 ||
-        SSL_CTX_use_PrivateKey(ctx, dialer->key) != 1) {
-      return CURLE_SSL_CERTPROBLEM;
-    }
-  }
-  return CURLE_OK;
+  const moon_tls_setup *setup = arg;
+  if (moon_proxy_shakes_hands(setup->proxy, easy))
+    moon_proxy_trust(ssl_ctx, setup->store);
+  else if (setup->store)
+    SSL_CTX_set1_cert_store(ssl_ctx, setup->store);
+  return moon_certificate_use(setup->certificate, ssl_ctx) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
 moon_error *moon_dialer_tls_error(const moon_dialer *dialer, long verify, const char *detail) {
@@ -212,17 +216,6 @@ static void add_header(moon_dialer *dialer, char *line) {
   dialer->headers = node;
 }
 
-static char *basic_credentials(const moon_target *target) {
-  char *pair = moon_sprintf("%s:%s", target->username, target->password ? target->password : "");
-  size_t len = strlen(pair);
-  char *encoded = moon_zalloc(4 * ((len + 2) / 3) + 1);
-  EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)pair, (int)len);
-  char *line = moon_sprintf("Authorization: Basic %s", encoded);
-  moon_free_secret_text(pair);
-  moon_free_secret_text(encoded);
-  return line;
-}
-
 /* "Impersonate-Extra-<key>: <value>" for each value; what cannot stand in a header's name is percent-encoded in the
  * key. */
 static void add_extra(moon_dialer *dialer, const moon_impersonate_extra *extra) {
@@ -236,12 +229,8 @@ static void add_extra(moon_dialer *dialer, const moon_impersonate_extra *extra) 
   moon_buffer_free(&name);
 }
 
-static void add_credentials(moon_dialer *dialer) {
+static void add_impersonation(moon_dialer *dialer) {
   const moon_target *target = dialer->target;
-  if (target->token)
-    add_header(dialer, moon_sprintf("Authorization: Bearer %s", target->token));
-  else if (target->username)
-    add_header(dialer, basic_credentials(target));
   if (target->impersonate_user) add_header(dialer, moon_sprintf("Impersonate-User: %s", target->impersonate_user));
   if (target->impersonate_uid) add_header(dialer, moon_sprintf("Impersonate-Uid: %s", target->impersonate_uid));
   for (char **group = target->impersonate_groups; group && *group; group++) {
@@ -323,30 +312,15 @@ static moon_error *set_address(moon_dialer *dialer, const char *server, const ch
     free(url);
   }
   add_header(dialer, moon_strdup("Expect:")); /* no pause before large bodies */
-  if (secure) add_credentials(dialer);
+  if (secure) add_impersonation(dialer);
+  err = moon_credential_new(dialer->target, secure, &dialer->credential);
 out:
   free_parts(&own);
   free_parts(&given);
   return err;
 }
 
-/* What a target asks for that is not there: better said than ignored. */
-static moon_error *refuse_unsupported(const moon_target *target) {
-  const char *what = target->exec ? "a credential plugin (exec)" : NULL;
-  if (!what) return NULL;
-  return moon_error_new(MOON_CONFIG, "context \"%s\" needs %s, which this version of moonpool does not support",
-                        target->context, what);
-}
-
 /* --- life --- */
-
-static void lock_sessions(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg) {
-  pthread_mutex_lock(&((moon_dialer *)arg)->sessions_lock);
-}
-
-static void unlock_sessions(CURL *easy, curl_lock_data data, void *arg) {
-  pthread_mutex_unlock(&((moon_dialer *)arg)->sessions_lock);
-}
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static void start_curl(void) {
@@ -356,21 +330,17 @@ static void start_curl(void) {
 moon_error *moon_dialer_new(const char *cluster, moon_target *target, const char *server, const char *address,
                             moon_dialer **out) {
   pthread_once(&curl_once, start_curl);
-  moon_error *err = refuse_unsupported(target);
-  if (err) return err;
   moon_dialer *dialer = moon_zalloc(sizeof *dialer);
   dialer->refs = 1;
   dialer->target = moon_target_retain(target);
   dialer->cluster = moon_strdup(cluster);
-  pthread_mutex_init(&dialer->sessions_lock, NULL);
-  dialer->sessions = curl_share_init();
-  curl_share_setopt(dialer->sessions, CURLSHOPT_LOCKFUNC, lock_sessions);
-  curl_share_setopt(dialer->sessions, CURLSHOPT_UNLOCKFUNC, unlock_sessions);
-  curl_share_setopt(dialer->sessions, CURLSHOPT_USERDATA, dialer);
-  curl_share_setopt(dialer->sessions, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-  err = set_address(dialer, server, address);
-  if (!err) err = load_ca(dialer);
-  if (!err) err = load_client_certificate(dialer);
+  pthread_mutex_init(&dialer->lock, NULL);
+  dialer->ca_stamp = moon_file_look(target->ca_file);
+  dialer->look_at_ca_ms = target->ca_file ? moon_clock_now_ms() + FILES_EVERY_MS : INT64_MAX;
+  X509_STORE *store = NULL;
+  moon_error *err = set_address(dialer, server, address);
+  if (!err && !target->insecure_skip_tls_verify) err = moon_authorities_new(target->cluster, &target->ca, &store);
+  if (!err) dialer->setup = setup_new(dialer->proxy, store, NULL);
   if (err) {
     moon_error_set(&err->cluster, cluster);
     moon_dialer_release(dialer);
@@ -387,19 +357,12 @@ moon_dialer *moon_dialer_retain(moon_dialer *dialer) {
 
 void moon_dialer_release(moon_dialer *dialer) {
   if (!dialer || atomic_fetch_sub(&dialer->refs, 1) != 1) return;
-  for (struct curl_slist *node = dialer->headers, *next; node; node = next) {
-    next = node->next;
-    moon_free_secret_text(node->data);
-    free(node);
-  }
+  curl_slist_free_all(dialer->headers);
   curl_slist_free_all(dialer->connect_to);
-  curl_share_cleanup(dialer->sessions);
-  pthread_mutex_destroy(&dialer->sessions_lock);
+  moon_credential_release(dialer->credential);
+  moon_tls_setup_release(dialer->setup);
   moon_proxy_free(dialer->proxy);
-  X509_STORE_free(dialer->store);
-  X509_free(dialer->certificate);
-  sk_X509_pop_free(dialer->chain, X509_free);
-  EVP_PKEY_free(dialer->key);
+  pthread_mutex_destroy(&dialer->lock);
   free(dialer->cluster);
   free(dialer->endpoint);
   free(dialer->base_url);
@@ -421,13 +384,18 @@ const moon_target *moon_dialer_target(const moon_dialer *dialer) {
 
 bool moon_dialer_has_credentials(const moon_dialer *dialer) {
   const moon_target *target = dialer->target;
-  return target->token || target->username || dialer->certificate;
+  return target->token || target->username || target->client_cert.data || target->exec;
+}
+
+moon_credential *moon_dialer_credential(const moon_dialer *dialer) {
+  return dialer->credential;
 }
 
 int64_t moon_dialer_certificate_expiry_s(const moon_dialer *dialer) {
-  struct tm at;
-  if (!dialer->certificate || !ASN1_TIME_to_tm(X509_get0_notAfter(dialer->certificate), &at)) return 0;
-  return (int64_t)timegm(&at);
+  moon_identity *identity = moon_credential_latest(dialer->credential);
+  int64_t expiry_s = identity ? moon_certificate_expiry_s(identity->certificate) : 0;
+  moon_identity_release(identity);
+  return expiry_s;
 }
 
 bool moon_dialer_needs_lookup(const moon_dialer *dialer) {
@@ -463,8 +431,8 @@ static int tune_socket(void *unused, curl_socket_t fd, curlsocktype purpose) {
   return CURL_SOCKOPT_OK;
 }
 
-void moon_dialer_prepare(moon_dialer *dialer, CURL *easy) {
-  long verify = dialer->store ? 1 : 0;
+void moon_dialer_prepare(moon_dialer *dialer, moon_tls_setup *setup, CURL *easy) {
+  long verify = setup->store ? 1 : 0;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver thread */
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -472,9 +440,9 @@ void moon_dialer_prepare(moon_dialer *dialer, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "moonpool/" MOON_VERSION);
-  moon_proxy_prepare(dialer->proxy, dialer->store != NULL, easy);
+  moon_proxy_prepare(dialer->proxy, setup->store != NULL, easy);
   curl_easy_setopt(easy, CURLOPT_CONNECT_TO, dialer->connect_to);
-  curl_easy_setopt(easy, CURLOPT_SHARE, dialer->sessions);
+  curl_easy_setopt(easy, CURLOPT_SHARE, setup->sessions);
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, 86400L * 365); /* the pool decides, not libcurl's 118 s */
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 86400000L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -486,5 +454,5 @@ void moon_dialer_prepare(moon_dialer *dialer, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* else the system's authorities are added to the cluster's own */
   curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, set_up_context);
-  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, dialer);
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, setup);
 }

@@ -1,12 +1,15 @@
 /* dialer.h: all that new connections to one API server have in common, made once.
  *
  * From a target it takes the address (with tls-server-name: another name in the URL, the real address behind it, and
- * the original in the Host header; with a proxy where one is named: see proxy.h), parses CA, client certificate and key
- * a single time, and builds the headers that every request carries. One TLS session cache per dialer lets later
- * connections resume; it is not shared more widely, because a resumed session carries the identity of the client
+ * the original in the Host header; with a proxy where one is named: see proxy.h), the credential, and the headers that
+ * every request carries but for the Authorization, which may change from one request to the next.
+ *
+ * What TLS connections are made with now (authorities, client certificate, a cache of sessions so that later
+ * connections resume) stands in a setup of its own: a new one takes its place when the CA file or the client
+ * certificate has changed. Sessions are not shared more widely, because a resumed one carries the identity of the
  * certificate it began with.
  *
- * Immutable after it is made and shared by reference count between threads. Credentials are used over https only. */
+ * Shared by reference count between threads; but for the setup immutable. Credentials are used over https only. */
 #ifndef MOON_NET_DIALER_H
 #define MOON_NET_DIALER_H
 
@@ -14,9 +17,11 @@
 
 #include "kube/target.h"
 #include "moonpool.h"
+#include "net/credential.h"
 #include "net/proxy.h"
 
 typedef struct moon_dialer moon_dialer;
+typedef struct moon_tls_setup moon_tls_setup;
 
 /* Fails with MOON_CREDENTIAL for an unusable certificate or key, MOON_CONFIG for what cannot be reached yet. `cluster`
  * names it in errors. `server`: another URL than the target's ("https://host[:port]"; the target's path prefix is put
@@ -24,6 +29,7 @@ typedef struct moon_dialer moon_dialer;
  * certificate check stay the URL's); NULL: look the name up. Keeps a reference of the target. */
 moon_error *moon_dialer_new(const char *cluster, moon_target *target, const char *server, const char *address,
                             moon_dialer **out);
+moon_credential *moon_dialer_credential(const moon_dialer *dialer); /* not a new reference */
 /* When the client certificate expires, seconds since 1970; 0: there is none. */
 int64_t moon_dialer_certificate_expiry_s(const moon_dialer *dialer);
 moon_dialer *moon_dialer_retain(moon_dialer *dialer);
@@ -42,8 +48,16 @@ const char *moon_dialer_base_url(const moon_dialer *dialer);    /* what request 
 struct curl_slist *moon_dialer_headers(const moon_dialer *dialer);
 bool moon_dialer_may_compress(const moon_dialer *dialer);
 
-/* Sets on an easy handle all that decides which connection it may use, and how that is made. */
-void moon_dialer_prepare(moon_dialer *dialer, CURL *easy);
+/* What a connection made now for this identity is made with; a new reference. Looks whether the CA file has changed, at
+ * most every 10 s. */
+moon_tls_setup *moon_dialer_setup(moon_dialer *dialer, const moon_identity *identity);
+/* Whether that is what a connection was made with. */
+bool moon_dialer_is_current(moon_dialer *dialer, const moon_identity *identity, const moon_tls_setup *setup);
+void moon_tls_setup_release(moon_tls_setup *setup);
+
+/* Sets on an easy handle all that decides which connection it may use, and how that is made. The setup must outlive the
+ * handle and its multi. */
+void moon_dialer_prepare(moon_dialer *dialer, moon_tls_setup *setup, CURL *easy);
 
 /* Why a handshake failed, for a person. `code` is libcurl's, `verify` OpenSSL's verification result, `detail` libcurl's
  * text. */

@@ -2,8 +2,8 @@
  * means.
  *
  * Easy handles are set up once per connection and kept in a small stock; a handle whose request failed is thrown away,
- * because libcurl counts its own retries in it. Header lines are a chain: those of this request first, then the
- * dialer's, shared by all. */
+ * because libcurl counts its own retries in it. Header lines are a chain: those of this request first (the
+ * Authorization among them is the identity's), then the dialer's, shared by all. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -121,7 +121,7 @@ static CURL *take_easy(moon_transport *t) {
   if (t->spare_count) return t->spare[--t->spare_count];
   CURL *easy = curl_easy_init();
   if (!easy) abort(); /* out of memory: see alloc.h */
-  moon_dialer_prepare(t->dialer, easy);
+  moon_dialer_prepare(t->dialer, t->setup, easy);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, moon_transport_open_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, moon_transport_close_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
@@ -138,8 +138,9 @@ static bool carries_body(const moon_request *request) {
          !strcmp(request->method, "PATCH");
 }
 
-static struct curl_slist *header_lines(const moon_request *request, struct curl_slist *shared) {
-  char *lines[2];
+static struct curl_slist *header_lines(const moon_exchange *exchange, struct curl_slist *shared) {
+  const moon_request *request = exchange->request;
+  char *lines[3];
   size_t count = 0, further = 0;
   lines[count++] = moon_sprintf("Accept: %s", request->accept ? request->accept : "application/json");
   if (request->body) {
@@ -148,6 +149,7 @@ static struct curl_slist *header_lines(const moon_request *request, struct curl_
   } else if (carries_body(request)) {
     lines[count++] = moon_strdup("Content-Type:"); /* else libcurl calls nothing a web form */
   }
+  if (exchange->identity->authorization) lines[count++] = exchange->identity->authorization;
   while (request->headers && request->headers[further]) further++;
   /* One block of nodes; the last leads on to the shared ones. */
   struct curl_slist *nodes = moon_alloc((count + further) * sizeof *nodes);
@@ -160,7 +162,9 @@ static struct curl_slist *header_lines(const moon_request *request, struct curl_
 
 static void free_header_lines(moon_exchange *exchange) {
   struct curl_slist *nodes = exchange->header_nodes, *shared = moon_dialer_headers(exchange->transport->dialer);
-  for (struct curl_slist *node = nodes; node && node != shared; node = node->next) free(node->data);
+  if (!nodes) return;
+  for (struct curl_slist *node = nodes; node != shared; node = node->next)
+    if (node->data != exchange->identity->authorization) free(node->data);
   free(nodes);
   exchange->header_nodes = NULL;
 }
@@ -180,7 +184,9 @@ static int64_t due_ms(const moon_exchange *exchange) {
   const moon_request *request = exchange->request;
   int64_t due = exchange->deadline_ms ? exchange->deadline_ms : INT64_MAX;
   int64_t limit = exchange->heard_ms ? request->idle_timeout_ms : request->first_byte_timeout_ms;
-  if (exchange->paused) limit = 0; /* then the silence is ours */
+  if (exchange->paused || !exchange->easy) limit = 0; /* then the silence is ours */
+  /* The time for a connection is not that of a plugin, which has a limit of its own. */
+  if (!exchange->easy && exchange == exchange->transport->first) return INT64_MAX;
   int64_t since = exchange->heard_ms ? exchange->heard_ms : exchange->started_ms;
   if (limit && since + limit < due) due = since + limit;
   return due;
@@ -205,25 +211,52 @@ static void timer_due(moon_timer *timer) {
   }
   /* Nothing at all has come over this connection for a while, since before this request: it is not to be trusted with
    * more. */
-  exchange->silent = t->heard_ms <= exchange->started_ms && now_ms - exchange->started_ms >= SILENT_MS;
+  exchange->silent =
+      exchange->easy && t->heard_ms <= exchange->started_ms && now_ms - exchange->started_ms >= SILENT_MS;
   moon_error *err = timeout_error(exchange, now_ms);
   if (exchange->silent && t->established) moon_transport_suspect(t);
   moon_transport_abort(exchange, err);
 }
 
-void moon_exchange_begin(moon_transport *t, moon_exchange *exchange) {
-  const moon_request *request = exchange->request;
+void moon_exchange_prepare(moon_transport *t, moon_exchange *exchange) {
   exchange->transport = t;
+  exchange->easy = NULL;
+  exchange->identity = NULL;
+  exchange->admission = NULL;
   exchange->sent = exchange->refused = exchange->silent = exchange->paused = false;
   exchange->first_byte_us = -1;
-  exchange->too_large = exchange->headers_too_large = exchange->cut = false;
+  exchange->too_large = exchange->headers_too_large = exchange->cut = exchange->postponed = false;
   exchange->received = 0;
   exchange->heard_ms = 0;
+  exchange->result = CURLE_OK;
+  exchange->header_nodes = NULL;
   exchange->begun_ns = moon_clock_now_ns();
   exchange->started_ms = exchange->begun_ns / 1000000;
   exchange->detail[0] = '\0';
   moon_response_clear(exchange->response);
+  moon_timer_init(&exchange->timer, timer_due);
+}
 
+/* It does not begin at once: until it does, its deadline is looked after. */
+void moon_exchange_postpone(moon_exchange *exchange) {
+  exchange->postponed = true;
+  set_timer(exchange, due_ms(exchange));
+}
+
+/* The time for which it had to wait for its credentials was not the server's. */
+static void restart_clock(moon_exchange *exchange) {
+  int64_t now_ns = moon_clock_now_ns(), now_ms = now_ns / 1000000;
+  if (exchange == exchange->transport->first && exchange->deadline_ms)
+    exchange->deadline_ms += now_ms - exchange->started_ms;
+  exchange->begun_ns = now_ns;
+  exchange->started_ms = now_ms;
+}
+
+void moon_exchange_begin(moon_exchange *exchange, moon_identity *identity) {
+  moon_transport *t = exchange->transport;
+  const moon_request *request = exchange->request;
+  if (exchange->postponed) restart_clock(exchange);
+  exchange->identity = identity;
   CURL *easy = exchange->easy = take_easy(t);
   moon_buffer url = {0};
   moon_buffer_add_text(&url, moon_dialer_base_url(t->dialer));
@@ -231,7 +264,7 @@ void moon_exchange_begin(moon_transport *t, moon_exchange *exchange) {
   curl_easy_setopt(easy, CURLOPT_URL, url.data);
   moon_buffer_free(&url);
   set_method(easy, request);
-  exchange->header_nodes = header_lines(request, moon_dialer_headers(t->dialer));
+  exchange->header_nodes = header_lines(exchange, moon_dialer_headers(t->dialer));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->header_nodes);
   bool compress = request->compression >= 0 ? request->compression : !t->near && moon_dialer_may_compress(t->dialer);
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, compress ? "gzip" : NULL);
@@ -241,8 +274,6 @@ void moon_exchange_begin(moon_transport *t, moon_exchange *exchange) {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, exchange);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->detail);
-
-  moon_timer_init(&exchange->timer, timer_due);
   set_timer(exchange, due_ms(exchange));
 }
 
@@ -259,13 +290,14 @@ void moon_exchange_pause(moon_exchange *exchange, bool paused) {
   if (!paused && exchange->heard_ms) exchange->heard_ms = now_ms;
   if (!paused && !exchange->heard_ms) exchange->started_ms = now_ms;
   set_timer(exchange, due_ms(exchange));
-  curl_easy_pause(exchange->easy, paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+  if (exchange->easy) curl_easy_pause(exchange->easy, paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 }
 
 /* --- ending --- */
 
 static void put_easy_back(moon_exchange *exchange, bool reusable) {
   moon_transport *t = exchange->transport;
+  if (!exchange->easy) return; /* it was not admitted */
   if (reusable && t->spare_count < MAX_SPARE && !t->gone)
     t->spare[t->spare_count++] = exchange->easy;
   else
@@ -282,9 +314,11 @@ static void conclude(moon_exchange *exchange, moon_error *err, bool reusable) {
   put_easy_back(exchange, reusable);
   free_header_lines(exchange);
   moon_transport *t = exchange->transport;
+  moon_identity *identity = exchange->identity;
   exchange->transport = NULL;
   if (exchange == t->first) moon_transport_first_over(t, exchange->result, !err);
   exchange->handler->done(exchange, err);
+  moon_identity_release(identity);
 }
 
 void moon_exchange_finish(moon_exchange *exchange, moon_error *err) {
@@ -318,6 +352,14 @@ static moon_error *timeout_error(const moon_exchange *exchange, int64_t now_ms) 
   const moon_transport *t = exchange->transport;
   const moon_request *request = exchange->request;
   const char *endpoint = moon_dialer_endpoint(t->dialer);
+  if (!exchange->easy) {
+    char *source = moon_credential_source(moon_dialer_credential(t->dialer));
+    moon_error *err =
+        moon_error_new(MOON_TIMEOUT, "%s %s%s: not sent within %lld ms: %s has not answered yet", request->method,
+                       endpoint, request->path, (long long)(now_ms - exchange->started_ms), source);
+    free(source);
+    return err;
+  }
   if (exchange == t->first) {
     char *reached = stage(t);
     moon_error *err = moon_error_new(MOON_TIMEOUT, "%s: not connected within %lld ms: %s", endpoint,

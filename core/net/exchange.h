@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/timers.h"
+#include "net/credential.h"
 #include "net/message.h"
 
 typedef struct moon_exchange moon_exchange;
@@ -31,22 +32,27 @@ struct moon_exchange {
   const moon_request *request;
   moon_response *response; /* cleared; filled here */
   int64_t deadline_ms;     /* base/clock; 0: none */
+  uint64_t after;          /* the number of an identity that was refused for this request; 0: none was */
+  bool bound;              /* to this connection, even if it is stale */
 
   /* For the owner to read in `done`. */
-  bool sent;             /* the server may have seen the request */
-  bool refused;          /* the connection takes no more requests: this one is better sent on another */
-  bool silent;           /* timed out, and nothing at all had come over the connection since before it began */
-  int64_t first_byte_us; /* from its beginning to the first byte of the answer; -1: none came */
+  bool sent;               /* the server may have seen the request */
+  bool refused;            /* the connection takes no more requests: this one is better sent on another */
+  bool silent;             /* timed out, and nothing at all had come over the connection since before it began */
+  moon_identity *identity; /* it was sent with; NULL: it was not */
+  int64_t first_byte_us;   /* from its beginning to the first byte of the answer; -1: none came */
 
   /* The transport's. */
   struct moon_transport *transport; /* NULL when not running */
-  CURL *easy;
+  CURL *easy;                       /* NULL: pending */
+  struct moon_admission *admission; /* while it waits for one */
   moon_list node;
   moon_timer timer;
   int64_t begun_ns;
   int64_t started_ms, heard_ms;           /* heard_ms: last byte of the answer; 0: none yet */
   size_t received;                        /* bytes of the body, decoded */
   bool paused;                            /* by its owner */
+  bool postponed;                         /* it could not begin at once */
   bool too_large, headers_too_large, cut; /* why a callback ended it */
   CURLcode result;
   struct curl_slist *header_nodes;

@@ -1,5 +1,5 @@
 /* transport.c: see transport.h. Sockets, timers and life of the libcurl multi; what happens to a single request is in
- * exchange.c.
+ * exchange.c, and before it begins in admission.c.
  *
  * libcurl is entered in three ways only: a socket is ready, its timer is due, a request is added. After each, settle()
  * looks at what became of it: requests that ended are taken out first, then the fate of the connection is told, then
@@ -307,8 +307,14 @@ static bool ends_connection(const moon_exchange *exchange) {
   }
 }
 
+void moon_transport_outdated(moon_transport *t) {
+  if (t->stale || !t->established || t->lost) return;
+  t->stale = true;
+  if (t->events->stale) t->events->stale(t->owner);
+}
+
 static void settle(moon_transport *t) {
-  if (t->settling) return; /* a `done` below ran something: the loop here sees to it */
+  if (t->settling || !t->multi) return; /* a `done` below ran something: the loop here sees to it */
   t->settling = true;
   moon_list ended;
   moon_list_init(&ended);
@@ -423,10 +429,6 @@ void moon_transport_connect(moon_transport *t, int64_t timeout_ms) {
 
 void moon_transport_connect_with(moon_transport *t, moon_exchange *first) {
   t->connect_timeout_ms = first->deadline_ms - moon_clock_now_ms();
-  if (moon_dialer_needs_lookup(t->dialer) && (t->lookup = moon_lookup_begin()) < 0) {
-    first->handler->done(first, no_lookup_error(t));
-    return;
-  }
   t->first = first;
   moon_transport_run(t, first);
 }
@@ -461,6 +463,7 @@ moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, c
   t->events = events;
   t->owner = owner;
   moon_list_init(&t->running);
+  moon_list_init(&t->pending);
   moon_list_init(&t->helpers);
   moon_timer_init(&t->timer, timer_due);
   moon_timer_init(&t->nudge, nudge_due);
@@ -479,11 +482,28 @@ static void start_multi(moon_transport *t) {
 }
 
 void moon_transport_run(moon_transport *t, moon_exchange *exchange) {
+  moon_exchange_prepare(t, exchange);
+  moon_list_push_back(&t->pending, &exchange->node);
+  moon_admission_ask(exchange);
+}
+
+void moon_transport_begin(moon_exchange *exchange, moon_identity *identity) {
+  moon_transport *t = exchange->transport;
+  moon_list_remove(&exchange->node);
+  if (exchange == t->first) {
+    t->setup = moon_dialer_setup(t->dialer, identity);
+    if (moon_dialer_needs_lookup(t->dialer) && (t->lookup = moon_lookup_begin()) < 0) {
+      moon_identity_release(identity);
+      moon_exchange_finish(exchange, no_lookup_error(t));
+      return;
+    }
+  }
   if (!t->multi) start_multi(t);
   t->idle = false;
-  moon_exchange_begin(t, exchange);
+  moon_exchange_begin(exchange, identity);
   moon_list_push_back(&t->running, &exchange->node);
   curl_multi_add_handle(t->multi, exchange->easy);
+  if (exchange->paused) curl_easy_pause(exchange->easy, CURLPAUSE_RECV);
   /* libcurl has set its timer to now; it is run from the loop, so that `done` never comes from inside here */
 }
 
@@ -494,8 +514,9 @@ void moon_transport_abort(moon_exchange *exchange, moon_error *err) {
     return;
   }
   moon_list_remove(&exchange->node);
+  moon_admission_forget(exchange);
   if (!t->sealed) let_go_of_sockets(t); /* it was being made, and will not be */
-  curl_multi_remove_handle(t->multi, exchange->easy);
+  if (exchange->easy) curl_multi_remove_handle(t->multi, exchange->easy);
   if (t->gone && t->established) tell_lost(t);
   moon_exchange_finish(exchange, err);
   settle(t);
@@ -541,8 +562,15 @@ void moon_transport_close(moon_transport *t) {
     moon_exchange_finish(exchange, moon_error_new(MOON_CLOSED, "%s: the connection was closed under the request",
                                                   moon_dialer_endpoint(t->dialer)));
   }
+  for (moon_list *node; (node = moon_list_pop_front(&t->pending));) {
+    moon_exchange *exchange = MOON_ENTRY(node, moon_exchange, node);
+    moon_admission_forget(exchange);
+    moon_exchange_finish(exchange, moon_error_new(MOON_CLOSED, "%s: the connection was closed before the request began",
+                                                  moon_dialer_endpoint(t->dialer)));
+  }
   for (size_t i = 0; i < t->spare_count; i++) curl_easy_cleanup(t->spare[i]);
   if (t->multi) curl_multi_cleanup(t->multi);
+  moon_tls_setup_release(t->setup);
   moon_reactor_stop_timer(t->reactor, &t->timer);
   moon_reactor_stop_timer(t->reactor, &t->nudge);
   moon_dialer_release(t->dialer);

@@ -182,7 +182,11 @@ static void on_lost(void *owner) {
   told(owner, &((line *)owner)->losses);
 }
 
-static const moon_transport_events events = {on_established, on_failed, on_limited, on_drain, on_lost};
+static void on_stale(void *owner) {
+  told(owner, &((line *)owner)->stales);
+}
+
+static const moon_transport_events events = {on_established, on_failed, on_limited, on_drain, on_lost, on_stale};
 
 typedef struct dial_order {
   line *line;

@@ -34,7 +34,7 @@ void on_reactor(moon_reactor *reactor, void (*run)(void *), void *arg); /* retur
 typedef struct line {
   moon_reactor *reactor;
   moon_transport *transport;
-  int established, failures, limits, drains, losses;
+  int established, failures, limits, drains, losses, stales;
   int max_streams;
   int64_t told_ms;   /* when the last event came */
   moon_error *error; /* of `failed` */
