@@ -5,7 +5,9 @@
  * to the allocator while it read a long scalar cannot be. */
 #include "kube/document.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@
 #include <yaml.h>
 
 #include "base/alloc.h"
+#include "kube/base64.h"
 #include "kube/scalar.h"
 
 typedef struct anchor {
@@ -51,12 +54,20 @@ static bool is_prefixed_integer(const char *text) {
   return errno == 0 && end > text + 2 && *end == '\0';
 }
 
+/* One too large for a double stays text. */
+static bool is_decimal(const char *text) {
+  return moon_scalar_is_decimal(text) && isfinite(strtod(text, NULL));
+}
+
+/* Underscores group digits anywhere in a number, but behind a leading point only between two of them. */
 static bool is_number(const char *text) {
   if (!*text || !strchr("+-.0123456789", *text)) return false;
-  if (*text == '.' || !strchr(text, '_')) return moon_scalar_is_decimal(text) || is_prefixed_integer(text);
+  if (!strchr(text, '_')) return is_decimal(text) || is_prefixed_integer(text);
+  for (const char *c = text; *text == '.' && *c; c++)
+    if (*c == '_' && !(isdigit((unsigned char)c[-1]) && isdigit((unsigned char)c[1]))) return false;
   char *plain = moon_strdup(text);
   moon_scalar_ungroup(plain);
-  bool number = moon_scalar_is_decimal(plain) || is_prefixed_integer(plain);
+  bool number = is_decimal(plain) || is_prefixed_integer(plain);
   moon_free_secret_text(plain);
   return number;
 }
@@ -79,21 +90,37 @@ static moon_node_type plain_type(const char *text, bool *is_true) {
   }
 }
 
-static void set_scalar_type(moon_node *node, const yaml_event_t *event) {
+/* What !!binary stands for. */
+static bool decode(moon_node *node) {
+  moon_bytes bytes = {0};
+  size_t wrong_at;
+  if (!moon_base64_decode(node->text, node->len, &bytes, &wrong_at)) return false;
+  moon_free_secret(node->text, node->len);
+  node->text = bytes.data ? bytes.data : moon_strdup("");
+  node->len = bytes.len;
+  return true;
+}
+
+/* False: the text is not what its tag says. */
+static bool set_scalar_type(moon_node *node, const yaml_event_t *event) {
   const char *tag = (const char *)event->data.scalar.tag;
   moon_node_type plain = plain_type(node->text, &node->is_true);
   if (!tag) {
     node->type = event->data.scalar.plain_implicit ? plain : MOON_NODE_STRING;
     node->merge = event->data.scalar.plain_implicit && strcmp(node->text, "<<") == 0;
-  } else if (strcmp(tag, YAML_NULL_TAG) == 0) {
+    return true;
+  }
+  if (strcmp(tag, YAML_NULL_TAG) == 0) {
     node->type = MOON_NODE_NULL;
-  } else if (strcmp(tag, YAML_BOOL_TAG) == 0 && plain == MOON_NODE_BOOLEAN) {
+  } else if (strcmp(tag, YAML_BOOL_TAG) == 0) {
     node->type = MOON_NODE_BOOLEAN;
   } else if (strcmp(tag, YAML_INT_TAG) == 0 || strcmp(tag, YAML_FLOAT_TAG) == 0) {
     node->type = MOON_NODE_NUMBER;
   } else {
     node->type = MOON_NODE_STRING;
+    return strcmp(tag, "tag:yaml.org,2002:binary") != 0 || decode(node);
   }
+  return node->type == plain;
 }
 
 /* -------------------------------------------------------------------------------------------------- the builder */
@@ -131,7 +158,7 @@ static moon_error *place(builder *b, moon_node *node, size_t line) {
   }
   moon_node *parent = b->stack[b->depth - 1];
   bool is_key = parent->type == MOON_NODE_MAPPING && parent->count % 2 == 0;
-  if (is_key && (node->type == MOON_NODE_LIST || node->type == MOON_NODE_MAPPING))
+  if (is_key && (node->type == MOON_NODE_LIST || node->type == MOON_NODE_MAPPING || node->type == MOON_NODE_NULL))
     return moon_error_new(MOON_CONFIG, "%s:%zu: a mapping's key must be text, not %s", b->name, line,
                           moon_node_type_name(node->type));
   if (parent->count == parent->capacity) {
@@ -196,8 +223,8 @@ static moon_error *take_event(builder *b, yaml_event_t *event) {
     node->text = moon_alloc(node->len + 1);
     memcpy(node->text, event->data.scalar.value, node->len);
     node->text[node->len] = '\0';
-    set_scalar_type(node, event);
     OPENSSL_cleanse(event->data.scalar.value, node->len);
+    if (!set_scalar_type(node, event)) return error_at(b, node->line, "the text is not what its tag says");
     return place(b, node, node->line);
   case YAML_SEQUENCE_START_EVENT:
     return open_container(b, new_node(b, MOON_NODE_LIST, event, event->data.sequence_start.anchor));
