@@ -301,8 +301,9 @@ typedef struct moon_cluster_stats {
   int active;
   double latency_us;
   unsigned failures;
-  int64_t certificate_expiry_s; /* when the client certificate expires, seconds since 1970; 0: there is none */
-  uint64_t selected;            /* how often it was chosen */
+  uint64_t retries, retries_denied; /* further attempts of calls; how often there was no room for one in the budget */
+  int64_t certificate_expiry_s;     /* when the client certificate expires, seconds since 1970; 0: there is none */
+  uint64_t selected;                /* how often it was chosen */
   moon_pool_stats pool;
 } moon_cluster_stats;
 moon_status moon_manager_get_stats(moon_manager *manager, const char *name, moon_cluster_stats *out, moon_error **err);

@@ -21,6 +21,7 @@ describe("the statistics of a pool", function()
         removed = { idle = 0, lifetime = 0, unhealthy = 0, error = 0, stale = 0, closed = 0 } }
     end
     local expected = fields(2)
+    expected.retries, expected.retriesDenied = 0, 0
     expected.streams = fields(0) -- of the connections for watches and followed logs, of which none is made beforehand
     local pool <close> = here:pool()
     assert.same(expected, pool:getStats())

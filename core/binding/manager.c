@@ -559,7 +559,7 @@ static int manager_get_stats(lua_State *L) {
   moon_error *last = moon_endpoints_error(moon_cluster_endpoints(cluster));
   if (last) set_text(L, "lastError", last->message);
   moon_error_free(last);
-  moon_pool_push_stats(L, moon_cluster_pool(cluster));
+  moon_pool_push_stats(L, cluster);
   lua_setfield(L, -2, "poolStats");
   push_endpoints(L, moon_cluster_endpoints(cluster));
   lua_setfield(L, -2, "endpoints");

@@ -182,14 +182,17 @@ static void push_stats(lua_State *L, const moon_pool *pool) {
   lua_setfield(L, -2, "removed");
 }
 
-void moon_pool_push_stats(lua_State *L, const moon_pool *pool) {
+void moon_pool_push_stats(lua_State *L, const moon_cluster *cluster) {
+  const moon_pool *pool = moon_cluster_pool(cluster);
   push_stats(L, pool);
+  set_integer(L, "retries", (int64_t)moon_cluster_retries(cluster));
+  set_integer(L, "retriesDenied", (int64_t)moon_cluster_retries_denied(cluster));
   push_stats(L, moon_pool_lane(pool));
   lua_setfield(L, -2, "streams");
 }
 
 static int pool_get_stats(lua_State *L) {
-  moon_pool_push_stats(L, moon_cluster_pool(check_handle(L)->cluster));
+  moon_pool_push_stats(L, check_handle(L)->cluster);
   return 1;
 }
 

@@ -8,8 +8,8 @@
 
 /* Pushes the facts of a cluster as a table: name, context, cluster, namespace, server, user. Returns 1. */
 int moon_push_info(lua_State *L, const moon_cluster *cluster);
-/* Pushes a table of a pool's statistics, with those of its lane as `streams`. */
-void moon_pool_push_stats(lua_State *L, const moon_pool *pool);
+/* Pushes a table of the statistics of a cluster's pool and calls, with those of the pool's lane as `streams`. */
+void moon_pool_push_stats(lua_State *L, const moon_cluster *cluster);
 /* Pushes a handle of a cluster that the manager whose handle is at index `manager` has. */
 void moon_pool_push_managed(lua_State *L, moon_cluster *cluster, int manager);
 /* Pushes the manager's handle that the pool's handle at `index` was pushed for; false: nil, there is none. */

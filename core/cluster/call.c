@@ -31,8 +31,14 @@ static void explain_unknown_outcome(moon_error *err) {
   err->outcome_unknown = true;
 }
 
+static void end_retry(moon_call *call) {
+  if (call->retrying) moon_cluster_end_retry(call->route.cluster);
+  call->retrying = false;
+}
+
 static void finish(moon_call *call, moon_error *err) {
   moon_cluster *cluster = call->route.cluster;
+  end_retry(call);
   call->state = CALL_OVER;
   moon_route_end(&call->route);
   if (err) {
@@ -59,13 +65,47 @@ static void forget_answer(moon_call *call) {
   call->delivered = false;
 }
 
+static void pause_for(moon_call *call, int64_t wait_ms) {
+  call->state = CALL_PAUSING;
+  moon_reactor_set_timer(atomic_load(&call->route.reactor), &call->pause, moon_clock_now_ms() + wait_ms);
+}
+
+static moon_error *take_last(moon_call *call) {
+  moon_error *err = call->last;
+  call->last = NULL;
+  return err;
+}
+
+/* As many as may be are trying again already. */
+static void put_off(moon_call *call) {
+  int64_t wait_ms = call_put_off_ms(call);
+  if (wait_ms >= 0 && is_in_time(call, wait_ms)) {
+    pause_for(call, wait_ms);
+    return;
+  }
+  moon_error *err = take_last(call);
+  char *message =
+      moon_sprintf("%s; it was not tried again, because too many calls are being tried again", err->message);
+  free(err->message);
+  err->message = message;
+  finish(call, err);
+}
+
 static void try_again(moon_timer *timer) {
-  ask(MOON_ENTRY(timer, moon_call, pause));
+  moon_call *call = MOON_ENTRY(timer, moon_call, pause);
+  call->retrying = call->spends && moon_cluster_begin_retry(call->route.cluster);
+  if (call->spends && !call->retrying) {
+    put_off(call);
+    return;
+  }
+  moon_error_free(take_last(call));
+  ask(call);
 }
 
 /* Goes to another cluster, tries again here, or ends. */
 static void failed(moon_call *call, call_failure failure, moon_error *err) {
   moon_error *nowhere = NULL;
+  end_retry(call);
   bool on = !atomic_load(&call->cancelled) && is_in_time(call, 0);
   if (on && call_wants_to_move(call, failure, err)) {
     nowhere = moon_route_move(&call->route, err);
@@ -83,10 +123,10 @@ static void failed(moon_call *call, call_failure failure, moon_error *err) {
   int64_t wait_ms = on ? call_retry_in_ms(call, failure, err) : -1;
   if (wait_ms >= 0 && is_in_time(call, wait_ms)) {
     moon_error_free(nowhere);
-    moon_error_free(err);
+    moon_error_free(take_last(call));
+    call->last = err;
     forget_answer(call);
-    call->state = CALL_PAUSING;
-    moon_reactor_set_timer(atomic_load(&call->route.reactor), &call->pause, moon_clock_now_ms() + wait_ms);
+    pause_for(call, wait_ms);
     return;
   }
   finish(call, moon_route_conclude(nowhere, err));
@@ -371,6 +411,7 @@ moon_call *moon_call_start_on(moon_conn *conn, moon_request *request, const moon
 
 void moon_call_release(moon_call *call) {
   if (!call || atomic_fetch_sub(&call->refs, 1) != 1) return;
+  moon_error_free(call->last);
   moon_request_free(call->request);
   moon_response_clear(&call->response);
   moon_route_clear(&call->route);

@@ -16,6 +16,9 @@
  * cluster. Nothing moves with a request that belongs to one cluster: the callers pass those without a manager.
  *   - 401: any method, once, at once, with newer credentials (credential.h) where those can be had; this comes on top
  * of the other attempts, also when there is to be none.
+ *   - further attempts in one cluster fit into its retry_budget.h: one for which there is no room is put off, for a
+ * back-off each time, until its deadline or ten times; then the call ends with what it had failed with. Going to
+ * another cluster, or on from a connection that refused the request, and newer credentials need no room;
  *   - anything else: no. A write that was sent and whose connection was lost ends with outcome_unknown in its
  *     error; so does one that went on elsewhere and failed there too.
  * When several clusters have failed, or are not fit, one error (MOON_NO_HEALTHY_CLUSTER) names each with its cause.

@@ -14,6 +14,7 @@ enum {
   DEFAULT_RETRIES = 3,
   DEFAULT_RETRIES_AFTER = 9, /* when the server says how long to wait */
   FREE_MOVES = 10,           /* refused by a connection before anything was sent: on to the next, at once */
+  MOST_DENIALS = 10,         /* attempts put off for want of room in the budget */
   FIRST_BACKOFF_MS = 100,
   MAX_BACKOFF_MS = 10000,
 };
@@ -131,9 +132,9 @@ bool call_wants_to_move(const moon_call *call, call_failure failure, const moon_
   return call->attempts > 1 || only_elsewhere || no_time; /* for waiting and trying once more here */
 }
 
-static int64_t backoff_ms(const moon_call *call) {
+static int64_t backoff_ms(int times) {
   int64_t wait_ms = FIRST_BACKOFF_MS;
-  for (int i = 1; i < call->attempts && wait_ms < MAX_BACKOFF_MS; i++) wait_ms *= 2;
+  for (int i = 1; i < times && wait_ms < MAX_BACKOFF_MS; i++) wait_ms *= 2;
   return moon_random_jitter(wait_ms < MAX_BACKOFF_MS ? wait_ms : MAX_BACKOFF_MS, 50);
 }
 
@@ -145,7 +146,9 @@ int64_t call_retry_in_ms(moon_call *call, call_failure failure, const moon_error
   bool harmless = !call->exchange.sent || moon_request_is_read(request);
   if (call->leased && lost) return -1;
   if (call->delivered && (request->streaming || !call->handler.restart)) return -1;
-  if (lost && was_turned_away(call)) {
+  bool turned_away = lost && was_turned_away(call);
+  call->spends = !turned_away && !call->renews;
+  if (turned_away) {
     call->free_moves++;
     call->attempts--; /* it never began */
     return 0;
@@ -154,6 +157,12 @@ int64_t call_retry_in_ms(moon_call *call, call_failure failure, const moon_error
   int retries = request->retries;
   if (retries < 0) retries = server_asks && err->retry_after_ms >= 0 ? DEFAULT_RETRIES_AFTER : DEFAULT_RETRIES;
   if (call->attempts - (call->refused ? 1 : 0) > retries) return -1;
-  if (server_asks) return err->retry_after_ms >= 0 ? err->retry_after_ms : backoff_ms(call);
-  return lost && harmless ? backoff_ms(call) : -1;
+  if (server_asks && err->retry_after_ms >= 0) { /* not all of those who were told so at the same instant */
+    return err->retry_after_ms + (int64_t)moon_random_below((uint64_t)err->retry_after_ms / 5 + 1);
+  }
+  return server_asks || (lost && harmless) ? backoff_ms(call->attempts) : -1;
+}
+
+int64_t call_put_off_ms(moon_call *call) {
+  return call->denials++ < MOST_DENIALS ? backoff_ms(call->denials) : -1;
 }

@@ -29,6 +29,10 @@ struct moon_call {
   int attempts;         /* in this cluster */
   int attempts_before;  /* in others */
   int free_moves;       /* refusals by connections of this cluster that were not counted as attempts */
+  bool spends;          /* PAUSING: the next attempt needs room in the budget of its cluster */
+  int denials;          /* how often there was none */
+  bool retrying;        /* it has that room */
+  moon_error *last;     /* PAUSING: what the attempt before failed with */
   int64_t deadline_ms;  /* 0: none */
   bool headed;          /* a streaming request's headers were handed out */
   bool delivered;       /* `data` was called in this attempt */
@@ -61,5 +65,7 @@ bool call_may_move(const moon_call *call);
 bool call_wants_to_move(const moon_call *call, call_failure failure, const moon_error *err);
 /* Milliseconds to wait before another attempt in the same cluster; -1: there is none. */
 int64_t call_retry_in_ms(moon_call *call, call_failure failure, const moon_error *err);
+/* The same when the next attempt is due, but there is no room for it in the budget. */
+int64_t call_put_off_ms(moon_call *call);
 
 #endif

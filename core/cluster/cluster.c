@@ -22,6 +22,7 @@ struct moon_cluster {
   _Atomic double latency_us;
   _Atomic int64_t latency_at_ms;
   atomic_uint failures;
+  moon_retry_budget retries;
 };
 
 moon_error *moon_cluster_new(const moon_cluster_spec *spec, moon_event_queue *events, moon_cluster **out) {
@@ -155,4 +156,22 @@ double moon_cluster_expected_us(const moon_cluster *cluster) {
 
 unsigned moon_cluster_failures(const moon_cluster *cluster) {
   return atomic_load_explicit(&cluster->failures, memory_order_relaxed);
+}
+
+/* --- further attempts --- */
+
+bool moon_cluster_begin_retry(moon_cluster *cluster) {
+  return moon_retry_budget_enter(&cluster->retries, moon_cluster_active(cluster));
+}
+
+void moon_cluster_end_retry(moon_cluster *cluster) {
+  moon_retry_budget_leave(&cluster->retries);
+}
+
+uint64_t moon_cluster_retries(const moon_cluster *cluster) {
+  return atomic_load_explicit(&cluster->retries.begun, memory_order_relaxed);
+}
+
+uint64_t moon_cluster_retries_denied(const moon_cluster *cluster) {
+  return atomic_load_explicit(&cluster->retries.denied, memory_order_relaxed);
 }

@@ -8,6 +8,7 @@
 #define MOON_CLUSTER_CLUSTER_H
 
 #include "cluster/endpoint.h"
+#include "cluster/retry_budget.h"
 #include "kube/target.h"
 #include "pool/pool.h"
 
@@ -55,5 +56,11 @@ double moon_cluster_latency_us(const moon_cluster *cluster); /* peak EWMA of the
 /* The same for those who choose by it: forgotten with time while there is no news (latency.h). */
 double moon_cluster_expected_us(const moon_cluster *cluster);
 unsigned moon_cluster_failures(const moon_cluster *cluster); /* requests in a row that failed */
+
+/* Before a further attempt of a call: whether it fits into the budget for those; if so, end_retry after it. */
+bool moon_cluster_begin_retry(moon_cluster *cluster);
+void moon_cluster_end_retry(moon_cluster *cluster);
+uint64_t moon_cluster_retries(const moon_cluster *cluster);        /* so far */
+uint64_t moon_cluster_retries_denied(const moon_cluster *cluster); /* likewise: put off for want of room */
 
 #endif

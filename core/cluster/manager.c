@@ -474,6 +474,8 @@ moon_status moon_manager_get_stats(moon_manager *manager, const char *name, moon
   stats.active = moon_cluster_active(cluster);
   stats.latency_us = moon_cluster_latency_us(cluster);
   stats.failures = moon_cluster_failures(cluster);
+  stats.retries = moon_cluster_retries(cluster);
+  stats.retries_denied = moon_cluster_retries_denied(cluster);
   stats.certificate_expiry_s = certificate_expiry_s(endpoints);
   moon_pool_get_stats(moon_cluster_pool(cluster), &stats.pool);
   moon_cluster_release(cluster);

@@ -98,8 +98,8 @@ function Pool:call(request) end
 ---@return moonpool.Error?
 ---@return string? cluster
 function Pool:stream(request) end
---- `streams` is a table of the same fields about the lane; the others leave it out.
----@return table total, idle, inUse, unhealthy, waitQueueLength, connecting, created, removed, acquired, released, timeouts, waitTime, useTime, leaked, streams
+--- `streams` is a table of the same fields about the lane; it leaves out itself, retries and retriesDenied.
+---@return table total, idle, inUse, unhealthy, waitQueueLength, connecting, created, removed, acquired, released, timeouts, waitTime, useTime, leaked, retries, retriesDenied, streams
 function Pool:getStats() end
 --- Calls fn(name, ...) on the Lua thread for every event, with the arguments that handlers get, in order; nil: no more. One listener:
 --- lua/moonpool/emitter.lua. Not of a manager's cluster.

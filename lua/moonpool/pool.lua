@@ -189,8 +189,9 @@ function methods:release(connection)
 end
 
 --- total, idle, inUse, unhealthy, waitQueueLength, and connecting, created, removed (by reason), acquired, timeouts, waitTime,
---- useTime (p50, p99, max), leaked. `streams`: the same numbers of the connections for long streams (watches, followed logs), of
---- which there are up to 1,000 beside maxConnections, each for as long as it is needed.
+--- useTime (p50, p99, max), leaked; further attempts of calls: retries, and retriesDenied (put off, because a fifth of the calls that
+--- were active were being tried again). `streams`: the same numbers of the connections for long streams (watches, followed logs),
+--- of which there are up to 1,000 beside maxConnections, each for as long as it is needed.
 ---@return table
 function methods:getStats() return of(self, "pool:getStats()").handle:getStats() end
 
