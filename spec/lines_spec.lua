@@ -41,12 +41,15 @@ describe("the lines of a stream", function()
     assert.equal(failure, raised)
   end)
 
-  it("are what following a pod's log gives, without a time limit of its own", function()
+  it("are what following a pod's log gives, with a limit on silence alone", function()
     local session, handle = fake.session()
     handle.streams = { { "a\nb", "\n" } }
     local core = api.new(moonpool.CoreV1Api, session)
     assert.same({ "a", "b" }, all(assert(core.readNamespacedPodLog("p", "a", { follow = true, tailLines = 2 }))))
-    assert.same({ "/api/v1/namespaces/a/pods/p/log?follow=true&tailLines=2", 0 }, { handle.requests[1].path, handle.requests[1].timeout })
+    local request = handle.requests[1]
+    assert.equal("/api/v1/namespaces/a/pods/p/log?follow=true&tailLines=2", request.path)
+    assert.same({ 0, 600000 }, { request.timeout, request.idleTimeout })
+    assert.is_nil(request.firstByteTimeout) -- it begins with the first line
     local none, err = core.readNamespacedPodLog("p", "a", { follow = true })
     assert.is_nil(none)
     assert.equal("closed", err.kind)

@@ -1,5 +1,9 @@
 -- lines.lua: a streaming answer as lines: the logs of a pod that is followed, the events of a watch.
+local errors = require "moonpool.errors"
+
 local lines = {}
+
+local silence = 600000 -- ms; a container may have nothing to say for long, and dead connections are mostly noticed sooner
 
 ---@class moonpool.Lines  Iterates when called; closing it (also by `<close>`) ends the stream.
 ---@field stream moonpool.core.Stream
@@ -7,6 +11,7 @@ local lines = {}
 ---@field ready string[] complete lines, not handed out yet
 ---@field first integer
 ---@field over boolean
+---@field followed boolean? a log, whose silence may be the container's own
 local Lines = { __name = "moonpool.Lines" }
 Lines.__index = Lines
 
@@ -42,6 +47,10 @@ function Lines:read()
     if bytes then
       self:take(bytes)
     else
+      if err and err.kind == "timeout" and self.followed then
+        err = errors.new("timeout", err.message .. "; the container may have said nothing, or the connection is dead (idleTimeout is "
+          .. "how long to wait, 0 for ever)", { name = err.cluster })
+      end
       self.over, self.err = true, err
       if #self.pieces > 0 and not err then
         self.ready, self.pieces = { table.concat(self.pieces) }, {}
@@ -75,10 +84,13 @@ end
 ---@return moonpool.Lines?, moonpool.Error?
 function lines.follow(session, request)
   request.timeout = request.timeout or 0 -- a stream has no end of its own
+  request.idleTimeout = request.idleTimeout or silence
   local stream, err, answer = session:stream(request)
   if not stream then return nil, err end
-  if answer then return lines.of(stream), nil, answer end
-  return lines.of(stream)
+  local followed = lines.of(stream)
+  followed.followed = true
+  if answer then return followed, nil, answer end
+  return followed
 end
 
 return lines

@@ -12,9 +12,11 @@ local arrayMeta = getmetatable(core.json.array {})
 
 --- Options of every API call that concern its way, not its meaning.
 ---@class moonpool.CallOptions
----@field timeout integer? ms for the whole call, waiting and retries included; default 60000; 0: none
----@field firstByteTimeout integer? ms from sending until the answer begins; default: none
----@field idleTimeout integer? ms of silence while the answer comes; default: none
+---@field timeout integer? ms for the whole call, waiting and retries included; default 60000, for watches and followed logs none;
+---  0: none. How long a connection may take to be made is the pool's connectTimeout
+---@field firstByteTimeout integer? ms from sending until the answer begins; default none, for watches 30000
+---@field idleTimeout integer? ms of silence while the answer comes; default none, for watches 90000 (then they are asked for again),
+---  for followed logs 600000
 ---@field retries integer? further attempts where that is safe; default 3
 ---@field maxBodySize integer? bytes; a larger answer is an error; default 1 GiB
 ---@field gzip boolean? default: unless the server is near

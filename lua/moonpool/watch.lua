@@ -1,7 +1,9 @@
 -- watch.lua: the changes of a set of objects, as a sequence that does not end by itself.
 --
 -- Without a resourceVersion it lists first (page by page), reports what is there as ADDED, and watches from there. A watch
--- that ends or breaks goes on from the last resourceVersion seen, bookmarks included. When the server has forgotten that
+-- that ends, breaks or falls silent goes on from the last resourceVersion seen, bookmarks included. It is no longer limited than
+-- the script says; but servers send a bookmark every minute where nothing else happens, so one over which nothing comes for longer
+-- than that is not to be trusted: nobody can tell it from one whose connection is dead. When the server has forgotten that
 -- version (410) the set is listed again and the differences are reported, so that nothing is missed: what appeared as ADDED,
 -- what changed as MODIFIED, what vanished as DELETED (with its metadata only). For that it keeps the resourceVersion of
 -- every object seen, not the objects.
@@ -12,6 +14,8 @@ local request = require "moonpool.request"
 
 local pageSize = 500
 local backoffFirst, backoffMost = 800, 30000 -- ms, before jitter
+local silence = 90000 -- ms; above the server's bookmark period
+local beginning = 30000 -- ms until the headers, which come at once
 
 -- Troubles that pass: a watch that has begun outlives them.
 local passing = { connect = true, timeout = true, server = true, tooManyRequests = true, protocol = true,
@@ -37,7 +41,8 @@ local watch = {}
 
 --- Does not wait: the first event is asked for when it is wanted.
 ---@param session moonpool.Session
----@param operation moonpool.Operation with verb "watch"; options as there, and `timeout`: ms after which the watch ends
+---@param operation moonpool.Operation with verb "watch"; options as there, and `timeout`: ms after which the watch ends; default:
+---   never. `idleTimeout`: ms of silence after which it is asked for again; default 90000; 0: never
 ---@param settings { bookmarks: boolean?, marks: boolean? }? marks: an event of type "SYNCED" after each list
 ---@return moonpool.Watcher iterator
 ---@return nil
@@ -140,10 +145,9 @@ end
 -- ------------------------------------------------------------------------------------------------------------ watching
 function Watcher:openStream()
   local options = self.operation.options
-  local seconds = options.timeoutSeconds or math.random(300, 600)
-  local limit = (seconds + 30) * 1000
   local operation = self:derive("watch", { resourceVersion = self.resourceVersion, allowWatchBookmarks = true,
-    timeoutSeconds = seconds, timeout = math.min(limit, self:remaining() or limit) })
+    timeoutSeconds = options.timeoutSeconds or math.random(300, 600), timeout = self:remaining() or 0,
+    idleTimeout = options.idleTimeout or silence, firstByteTimeout = options.firstByteTimeout or beginning })
   operation.options.resourceVersionMatch = nil
   local stream, err = self.session:stream(request.build(operation))
   if not stream then return nil, err end
@@ -194,12 +198,14 @@ end
 
 -- What to do about an error: true to go on, nil and the error to give up.
 function Watcher:recover(err)
+  local silent = self.lines and err.kind == "timeout"
   self:closeStream()
   if err.kind == "gone" then
     self.resourceVersion, self.continue = nil, nil
     return true
   end
   if not (self.begun and passing[err.kind]) then return nil, err end
+  if silent then return true end -- nothing may have happened
   self.failures = self.failures + 1
   local pause = math.min(backoffMost, backoffFirst * 2 ^ math.min(self.failures - 1, 10)) * (1 + math.random()) // 1
   pause = math.tointeger(math.max(pause, err.retryAfter or 0))
