@@ -189,13 +189,21 @@ token=t-$n until=$(date -u -d "+$until seconds" +%%Y-%%m-%%dT%%H:%%M:%%S.%%3NZ)
       assert.equal(1, runs "p")
     end)
 
-    it("come with new connections when the certificate is a new one", function()
+    it("come with new connections when there is another certificate than before", function()
       local one = start()
-      local authority = assert(one.credentials.admin)
+      accept("t-1", ADMIN)
+      local cert, key = table.unpack(one.credentials.admin)
       write("answer", assert(core.json.encode { apiVersion = "client.authentication.k8s.io/v1", kind = "ExecCredential",
-        status = { token = "t-1", clientCertificateData = authority[1], clientKeyData = authority[2] } }))
-      plugin("p", "cat " .. path "answer")
-      assert(pool(exec "p"):call(LIST))
+        status = { clientCertificateData = cert, clientKeyData = key } }))
+      plugin("p", ("if [ $(wc -l < %s.runs) -gt 1 ]; then cat %s; exit; fi\n"):format(path "p", path "answer") .. prints '"token": "t-1"')
+      local client = pool(exec "p", { minConnections = 3 })
+      assert(client:call(LIST))
+      eventually(5000, "the warm-up", function() return client:getStats().idle == 3 end)
+      one.tokens["t-1"] = nil
+      assert(client:call(LIST))
+      eventually(5000, "new connections", function() return client:getStats().idle == 3 end)
+      local stats = client:getStats()
+      assert.same({ 6, 3 }, { stats.created, stats.removed.stale })
     end)
 
     it("are asked for with what the kubeconfig says", function()
@@ -310,6 +318,20 @@ token=t-$n until=$(date -u -d "+$until seconds" +%%Y-%%m-%%dT%%H:%%M:%%S.%%3NZ)
         return not stat or stat:read("a"):find "%) Z " ~= nil -- gone, or dead and not yet waited for
       end)
     end)
+  end)
+
+  it("of a token file are read again when the server does not know them any more", function()
+    local one = start()
+    accept("t-1", ADMIN)
+    accept("t-2", ADMIN)
+    local client = pool("tokenFile: " .. write("token", "t-1\n"))
+    assert(client:call(LIST))
+    write("token", "t-2\n")
+    one.tokens["t-1"] = nil
+    assert(client:call(LIST))
+    write("token", "")
+    one.tokens["t-2"] = nil
+    fails(client, "unauthorized")
   end)
 
   it("are nowhere in what is printed", function()

@@ -39,8 +39,9 @@ struct moon_credential {
   pthread_mutex_t lock;
   moon_identity *current; /* NULL: a plugin's, before its first answer */
   uint64_t numbers;
-  moon_exec_run *run; /* the plugin is being asked */
-  bool given_up;      /* nobody holds the credential any more; the run's end frees it */
+  moon_reactor *runner; /* from the first run on; set by the one that starts it, without the lock */
+  moon_exec_run *run;   /* the plugin is being asked */
+  bool given_up;        /* nobody holds the credential any more; the run's end frees it */
   moon_list waiters;
   int failures;        /* of the plugin, in a row */
   int64_t retry_at_ms; /* not before */
@@ -163,6 +164,7 @@ static moon_credential *find(const unsigned char key[KEY_SIZE]) {
 
 static void destroy(moon_credential *c) {
   moon_exec_run_release(c->run);
+  moon_exec_leave(c->runner);
   moon_identity_release(c->current);
   moon_error_free(c->last_error);
   moon_target_release(c->target);
@@ -325,8 +327,11 @@ static moon_exec_run *prepare_run(moon_credential *c) {
   return moon_exec_run_retain(c->run);
 }
 
-static void start(moon_exec_run *run) {
-  if (run) moon_exec_run_start(run);
+/* There is one run at a time. */
+static void start(moon_credential *c, moon_exec_run *run) {
+  if (!run) return;
+  if (!c->runner) c->runner = moon_exec_join();
+  moon_exec_run_start(run, c->runner);
   moon_exec_run_release(run);
 }
 
@@ -388,7 +393,7 @@ moon_identity *moon_credential_get(moon_credential *c, uint64_t after, moon_cred
     moon_list_push_back(&c->waiters, &waiter->node);
   }
   pthread_mutex_unlock(&c->lock);
-  start(run);
+  start(c, run);
   return identity;
 }
 
@@ -424,7 +429,7 @@ bool moon_credential_refused(moon_credential *c, uint64_t number) {
     if (look && c->by_certificate_files) c->look_at_files_ms = now_ms;
   }
   pthread_mutex_unlock(&c->lock);
-  start(run);
+  start(c, run);
   if (look) look_at_files(c);
   pthread_mutex_lock(&c->lock);
   bool newer = c->run || (c->current && c->current->number > number);

@@ -14,7 +14,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "net/reactor.h"
 #include "net/redact.h"
 
 enum {
@@ -55,26 +54,25 @@ struct moon_exec_run {
 
 /* --- the thread --- */
 
-static pthread_mutex_t runner_lock = PTHREAD_MUTEX_INITIALIZER;
-static moon_reactor *runner;
-static int runs; /* that use it */
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static moon_reactor *shared;
+static int members;
 
-static moon_reactor *join_runner(void) {
-  pthread_mutex_lock(&runner_lock);
-  if (runs++)
-    moon_reactor_retain(runner);
-  else
-    runner = moon_reactor_new();
-  moon_reactor *joined = runner;
-  pthread_mutex_unlock(&runner_lock);
-  return joined;
+moon_reactor *moon_exec_join(void) {
+  pthread_mutex_lock(&shared_lock);
+  if (!members++) shared = moon_reactor_new();
+  moon_reactor *runner = shared;
+  pthread_mutex_unlock(&shared_lock);
+  return runner;
 }
 
-static void leave_runner(moon_reactor *left) {
-  pthread_mutex_lock(&runner_lock);
-  if (--runs == 0) runner = NULL;
-  pthread_mutex_unlock(&runner_lock);
-  moon_reactor_release(left);
+void moon_exec_leave(moon_reactor *runner) {
+  if (!runner) return;
+  pthread_mutex_lock(&shared_lock);
+  bool last = --members == 0;
+  if (last) shared = NULL;
+  pthread_mutex_unlock(&shared_lock);
+  if (last) moon_reactor_release(runner);
 }
 
 /* --- the end --- */
@@ -345,9 +343,9 @@ moon_exec_run *moon_exec_run_new(moon_target *target, moon_exec_done *done, void
   return run;
 }
 
-void moon_exec_run_start(moon_exec_run *run) {
+void moon_exec_run_start(moon_exec_run *run, moon_reactor *runner) {
   moon_exec_run_retain(run); /* its own, until it is over */
-  run->runner = join_runner();
+  run->runner = moon_reactor_retain(runner);
   moon_reactor_post(run->runner, &run->start_task);
 }
 
@@ -362,7 +360,7 @@ void moon_exec_run_release(moon_exec_run *run) {
   moon_free_secret(run->complaint.data, run->complaint.capacity);
   moon_error_free(run->failure);
   moon_target_release(run->target);
-  if (run->runner) leave_runner(run->runner);
+  moon_reactor_release(run->runner);
   free(run);
 }
 

@@ -315,6 +315,8 @@ static void prepare_exchange(attempt *a) {
       .request = &a->request,
       .response = &a->response,
       .deadline_ms = a->timeout_ms ? moon_clock_now_ms() + a->timeout_ms : 0,
+      .after = a->after,
+      .bound = a->bound,
   };
 }
 

@@ -58,8 +58,10 @@ typedef struct attempt {
   int64_t started_ms, ended_ms;
   int64_t timeout_ms;               /* its deadline; 0: none */
   bool start_paused, start_aborted; /* in the turn of the loop in which it starts */
-  bool stream;                      /* takes the body piece by piece, into `streamed` */
-  size_t stop_after;                /* ... and ends the request after so many bytes; 0: never */
+  uint64_t after;                   /* and whether it stays with a stale connection: see exchange.h */
+  bool bound;
+  bool stream;       /* takes the body piece by piece, into `streamed` */
+  size_t stop_after; /* ... and ends the request after so many bytes; 0: never */
 } attempt;
 
 attempt *attempt_new(line *line, const char *method, const char *path); /* texts are not copied */
