@@ -260,6 +260,9 @@ void moon_proxy_prepare(const moon_proxy *proxy, bool verify, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* the proxy's answer is not the server's */
   curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, verify ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, verify ? 2L : 0L);
+  /* With TLS within TLS, what the outer session has read ahead wakes nobody: libcurl 7.88 leaves the answers to other
+   * requests of an HTTP/2 connection lying there. */
+  if (proxy->kind == HTTPS) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
   curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
 }

@@ -8,7 +8,8 @@
  *
  * Names of servers are looked up by the proxy, not here. https servers are reached with CONNECT, http servers behind an
  * http proxy by asking the proxy. An https proxy must have a certificate of the system's or of the cluster's
- * authorities. A proxy is immutable; its user name and password are in no text made here, and wiped when it is freed.
+ * authorities, and HTTP/1.1 is spoken through it. A proxy is immutable; its user name and password are in no text made
+ * here, and wiped when it is freed.
  */
 #ifndef MOON_NET_PROXY_H
 #define MOON_NET_PROXY_H

@@ -122,7 +122,11 @@ end
 ---@return string path
 function forwardProxy.kubeconfig(path, proxyUrl)
   local copy = os.tmpname()
-  local text = readAll(path):gsub("\n(%s+)(server: [^\n]+)", ("\n%%1%%2\n%%1proxy-url: %s"):format((proxyUrl:gsub("%%", "%%%%"))))
+  local field = ("proxy-url: %s"):format((proxyUrl:gsub("%%", "%%%%")))
+  local text, lines = readAll(path):gsub("(\n%s+)server: ", "%1" .. field .. "%1server: ")
+  local flows
+  text, flows = text:gsub("{server: ", "{" .. field .. ", server: ")
+  assert(lines + flows > 0, "no server in " .. path)
   assert(core.writePrivateFile(copy, text))
   return copy
 end
