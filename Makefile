@@ -42,7 +42,8 @@ CORE_SRC  = $(foreach d,$(CORE_DIRS),$(wildcard core/$(d)/*.c))
 CLI_SRC   = $(wildcard core/cli/*.c)
 CORE_OBJ  = $(CORE_SRC:%.c=$(B)/obj/%.o)
 CLI_OBJ   = $(CLI_SRC:%.c=$(B)/obj/%.o)
-LUA_SRC   = $(shell find lua/moonpool -name '*.lua' | LC_ALL=C sort)
+LUA_SRC   = $(shell find lua/moonpool -name '*.lua' | LC_ALL=C sort) $(SCRIPTS)
+SCRIPTS   = $(sort $(wildcard scripts/*.lua))
 C_FILES   = $(shell find core spec bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
 SPEC_BIN  = $(patsubst spec/core/%.c,$(B)/spec/%,$(wildcard spec/core/*_spec.c))
 
@@ -53,7 +54,7 @@ $(B)/obj/%.o: %.c
 	@echo "  CC    $<"
 	@$(CC) $(ALLCFLAGS) -c -o $@ $<
 
-# All Lua modules as one C table, so that the program and the library need no files at run time.
+# All Lua modules and scripts as one C table, so that the program and the library need no files at run time.
 $(B)/embedded.c: $(LUA_SRC) scripts/dev/embed.lua
 	@mkdir -p $(@D)
 	@echo "  EMBED $@"
@@ -151,9 +152,10 @@ lint: ## formatting, Lua checks, and the floor plan of core/; compiler warnings 
 specs: $(SPEC_BIN)
 
 install: all ## install program, libraries, header and pkg-config file below PREFIX
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/lua/5.4 lib/pkgconfig)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/lua/5.4 lib/pkgconfig share/moonpool/scripts)
 	install -m 755 $(B)/moonpool $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 core/moonpool.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(SCRIPTS) $(DESTDIR)$(PREFIX)/share/moonpool/scripts/
 	install -m 755 $(B)/lib/moonpool.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/
 	install -m 755 $(B)/lib/libmoonpool.so $(DESTDIR)$(PREFIX)/lib/libmoonpool.so.$(VERSION)
 	ln -sf libmoonpool.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libmoonpool.so.0

@@ -467,6 +467,8 @@ void moon_http_open(lua_State *L) {
   lua_setfield(L, -2, "after");
   lua_pushcfunction(L, moon_base64);
   lua_setfield(L, -2, "base64");
+  lua_pushcfunction(L, moon_unbase64);
+  lua_setfield(L, -2, "unbase64");
   lua_pushcfunction(L, moon_write_private_file);
   lua_setfield(L, -2, "writePrivateFile");
 }

@@ -22,7 +22,12 @@
 #include "binding/yaml.h"
 #include "moonpool.h"
 
-/* Loads a module that is built in and calls it, as the loader of a file would. Upvalue: its place in the table. */
+static int loaded(lua_State *L, int status, lua_KContext ctx) {
+  return 1;
+}
+
+/* Loads a module that is built in and calls it, as the loader of a file would. It may wait, where its caller may.
+ * Upvalue: its place in the table. */
 static int load_embedded(lua_State *L) {
   const moon_embedded_module *module = lua_touserdata(L, lua_upvalueindex(1));
   bool is_main = strcmp(module->name, "moonpool") == 0;
@@ -31,8 +36,8 @@ static int load_embedded(lua_State *L) {
     return lua_error(L);
   lua_pushstring(L, module->name);
   lua_pushliteral(L, ":moonpool:");
-  lua_call(L, 2, 1);
-  return 1;
+  lua_callk(L, 2, 1, 0, loaded);
+  return loaded(L, LUA_OK, 0);
 }
 
 void moon_modules_preload(lua_State *L) {

@@ -102,7 +102,7 @@ int moon_base64(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"authority", authority_new}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"authority", authority_new}, {"read", moon_pki_read}, {NULL, NULL}};
 
 int moon_pki_open(lua_State *L) {
   luaL_newmetatable(L, AUTHORITY);

@@ -17,6 +17,7 @@
 
 static const char help_text[] =
     "usage: moonpool [options] [script [args]]\n"
+    "       moonpool run [NAME [args]]  a script that ships with it; without NAME, the list of them\n"
     "       moonpool sim [options]      simulated clusters to try scripts on (moonpool sim --help)\n"
     "       moonpool version\n"
     "\n"
@@ -43,7 +44,7 @@ static const char help_text[] =
     "Exit code: 0 all well, 1 the script ended with an error, 2 usage, 3 some of the clusters that clusters:each\n"
     "was for failed, 4 all of them failed, 130 interrupted.\n";
 
-static const char *const subcommands[] = {"sim", "version", NULL};
+static const char *const subcommands[] = {"run", "sim", "version", NULL};
 
 typedef struct options {
   bool interactive, version, help, code; /* code: there was a -e */
@@ -268,7 +269,11 @@ static int run_script(lua_State *L, const char *name, int nargs, char **args) {
   int status = luaL_loadfile(L, is_stdin ? NULL : name);
   if (status == LUA_ERRFILE) {
     fprintf(stderr, "moonpool: %s", lua_tostring(L, -1));
-    if (!strpbrk(name, "./")) fprintf(stderr, ", and there is no subcommand of that name (there are: sim, version)");
+    if (!strpbrk(name, "./")) {
+      fprintf(stderr, ", and there is no subcommand of that name (there are: ");
+      for (int i = 0; subcommands[i]; i++) fprintf(stderr, "%s%s", i ? ", " : "", subcommands[i]);
+      fprintf(stderr, ")");
+    }
     fprintf(stderr, "\n");
     return EXIT_USAGE;
   }

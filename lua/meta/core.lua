@@ -316,6 +316,18 @@ function HttpExchange:isOpen() end
 --- fn() is called when the exchange is over, answered or not.
 function HttpExchange:onClose(fn) end
 
+---@class moonpool.core.Certificate
+---@field subject string its common name, or all of its name
+---@field issuer string likewise
+---@field notBefore integer seconds since 1970
+---@field notAfter integer
+---@field names string[] the host names and addresses that it is for
+
+--- The certificates in a text, in order.
+---@param pem string
+---@return moonpool.core.Certificate[]
+function core.pki.read(pem) end
+
 ---@class moonpool.core.Authority  A certificate authority in memory (ECDSA P-256).
 local Authority = {}
 ---@param commonName string
@@ -335,6 +347,9 @@ function core.after(ms, fn) end
 ---@param text string
 ---@return string
 function core.base64(text) end
+---@param text string
+---@return string? nil: it is not base64
+function core.unbase64(text) end
 --- Writes a file that only its owner may read, as a whole or not at all.
 ---@return true?, string? problem
 function core.writePrivateFile(path, text) end

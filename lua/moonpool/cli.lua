@@ -15,4 +15,34 @@ function cli.sim(...)
   return require("moonpool.sim.main")(...)
 end
 
+local scriptModule = "moonpool.scripts."
+
+local function listScripts()
+  local scripts = require "moonpool.scripts"
+  print("usage: moonpool run NAME [options]      (moonpool run NAME --help)\n")
+  io.write(require("moonpool.tables").render(scripts, { { title = "name", key = "name" }, { title = "summary", key = "summary" } },
+    { indent = 2, header = false }))
+end
+
+--- A script that ships, with `arg` as a script has it; without a name, the list of them.
+---@param name string?
+---@param ... string
+---@return integer
+function cli.run(name, ...)
+  if not name or name == "--help" or name == "-h" then
+    listScripts()
+    return 0
+  end
+  local main = package.preload[scriptModule .. name]
+  if main then
+    _G.arg = { [0] = name, ... }
+    main()
+    return 0
+  end
+  local names = {}
+  for index, one in ipairs(require "moonpool.scripts") do names[index] = one.name end
+  io.stderr:write(("moonpool run: there is no script '%s'%s\n"):format(name, require("moonpool.check").hint(name, names)))
+  return 2
+end
+
 return cli

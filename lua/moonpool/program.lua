@@ -51,16 +51,18 @@ end
 --- The program's --context, all of them. A single context that they select is the default of whatever takes a context; where there
 --- are several, whoever takes one has to name it.
 ---@param patterns string[]
+---@param option string? who says so, for messages; default "--context"
 ---@return true?
 ---@return string? problem
-function program.selectContexts(patterns)
+function program.selectContexts(patterns, option)
+  option = option or "--context"
   if #patterns == 0 then return true end
   local config, err = loadKubeConfig()
-  if not config then return nil, "--context: " .. err.message end
+  if not config then return nil, option .. ": " .. err.message end
   local names = {}
   for index, context in ipairs(config:getContexts()) do names[index] = context.name end
   local selected, problem = select(patterns, names)
-  if not selected then return nil, "--context: " .. problem end
+  if not selected then return nil, option .. ": " .. problem end
   core.selectedContexts = selected
   if #selected == 1 then core.defaultContext = selected[1] end
   return true

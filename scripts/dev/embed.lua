@@ -1,7 +1,11 @@
 -- embed.lua FILE...: writes C source with the Lua modules given, and argparse, as a table (see core/binding/embedded.h).
--- A file lua/a/b.lua is module "a.b"; lua/a/init.lua is "a". The sources stay readable text, so that tracebacks do too.
+-- A file lua/a/b.lua is module "a.b"; lua/a/init.lua is "a"; the script scripts/c.lua is "moonpool.scripts.c". The sources stay readable
+-- text, so that tracebacks do too. Module "moonpool.scripts" is the list of the scripts, each with what its first line says.
+
+local function scriptName(path) return path:match("^scripts/(.*)%.lua$") end
 
 local function moduleName(path)
+  if scriptName(path) then return "moonpool.scripts." .. scriptName(path) end
   return (path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", "."))
 end
 
@@ -17,7 +21,16 @@ local function writeBytes(source)
 end
 
 local modules = {}
-for _, path in ipairs(arg) do modules[#modules + 1] = { name = moduleName(path), source = readFile(path) } end
+local scripts = {}
+for _, path in ipairs(arg) do
+  local name, source = scriptName(path), readFile(path)
+  modules[#modules + 1] = { name = moduleName(path), source = source }
+  if name then
+    local summary = assert(source:match("^%-%- " .. name .. "%.lua: ([^\n]+)\n"), path .. ": its first line does not say what it is")
+    scripts[#scripts + 1] = ("  { name = %q, summary = %q },\n"):format(name, summary)
+  end
+end
+modules[#modules + 1] = { name = "moonpool.scripts", source = "return {\n" .. table.concat(scripts) .. "}\n" }
 local argparse = assert(package.searchpath("argparse", package.path), "argparse is not installed (package lua-argparse)")
 modules[#modules + 1] = { name = "argparse", source = readFile(argparse) }
 

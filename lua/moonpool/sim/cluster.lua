@@ -1,5 +1,5 @@
 -- cluster.lua: one simulated cluster: its objects, its users, its faults, and what controllers would do where nobody else does it
--- (emptying deleted namespaces, ending deleted pods, establishing custom resources).
+-- (emptying deleted namespaces, ending deleted pods, establishing custom resources, bringing deployments to their replicas).
 
 local core = require("moonpool.core")
 local faults = require("moonpool.sim.faults")
@@ -14,6 +14,8 @@ local watch = require("moonpool.sim.watch")
 local cluster = {}
 
 local EMPTY_NAMESPACE_AFTER_MS = 20
+local ROLL_OUT_AFTER_MS = 50
+local PODS_PER_NODE = 110
 
 ---@class moonpool.sim.Cluster
 ---@field name string
@@ -50,7 +52,7 @@ end
 ---@param laterSeconds integer?
 local function timestamp(laterSeconds) return os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + (laterSeconds or 0)) end
 
----@param options { name: string, seed: integer, pods: integer, nodes: integer, namespaces: integer }
+---@param options { name: string, seed: integer, pods: integer, nodes: integer, namespaces: integer, troubles: boolean }
 ---@return moonpool.sim.Cluster
 function cluster.new(options)
   local self = setmetatable({ name = options.name, options = options, store = store.new(), watchers = {}, timestamp = timestamp }, Cluster)
@@ -133,12 +135,16 @@ function Cluster:namespace(name) return self.store:get(self:resource("", "namesp
 ---@param resource moonpool.sim.Resource
 ---@param record moonpool.sim.Record
 function Cluster:created(resource, record)
+  if resource.kind == "Deployment" then return self:rollOut(resource, record) end
   if resource.kind ~= "CustomResourceDefinition" then return end
   self:defineCustom(record.object)
   self:later(0, function() self:establish(resource, record.key) end)
 end
 
 function Cluster:updated(resource, record, old)
+  if resource.kind == "Deployment" and record.object.metadata.generation ~= old.object.metadata.generation then
+    return self:rollOut(resource, record)
+  end
   if resource.kind ~= "CustomResourceDefinition" or values.equal(record.object.spec, old.object.spec) then return end
   self:undefineCustom(old.object)
   self:defineCustom(record.object)
@@ -155,6 +161,26 @@ function Cluster:undefineCustom(definition)
     local known = self.router:find(resource.group, resource.version, resource.plural)
     if known then self.router:remove(known) end
   end
+end
+
+--- The status that a deployment has, a moment later, once its pods are there: as many as the nodes have room for. The pods themselves are
+--- not made.
+function Cluster:rollOut(resource, record)
+  local key, uid = record.key, record.object.metadata.uid
+  self:later(ROLL_OUT_AFTER_MS, function()
+    local current = self.store:get(resource, key)
+    if not current or current.object.metadata.uid ~= uid then return end
+    local object = values.copy(current.object)
+    local replicas = object.spec.replicas
+    local available = math.min(replicas, PODS_PER_NODE * self.options.nodes)
+    local complete, now = available == replicas, timestamp()
+    object.status = { observedGeneration = object.metadata.generation, replicas = replicas, updatedReplicas = replicas,
+      readyReplicas = available, availableReplicas = available, unavailableReplicas = not complete and replicas - available or nil,
+      conditions = { { type = "Available", status = complete and "True" or "False", lastUpdateTime = now, lastTransitionTime = now,
+        reason = complete and "MinimumReplicasAvailable" or "MinimumReplicasUnavailable",
+        message = complete and "Deployment has minimum availability." or "Deployment does not have minimum availability." } } }
+    self.store:put(resource, key, object)
+  end)
 end
 
 --- What the controller of definitions does: accepts the names, and says so.

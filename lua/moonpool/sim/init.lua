@@ -15,8 +15,8 @@ local kubeconfig = require("moonpool.sim.kubeconfig")
 
 local sim = {}
 
-local DEFAULTS = { clusters = 3, endpoints = 1, loopbacks = false, pods = 50, nodes = 3, namespaces = 4, seed = 1, port = 0,
-  control = false, name = "sim", first = 1, credentials = "" }
+local DEFAULTS = { clusters = 3, endpoints = 1, loopbacks = false, pods = 50, nodes = 3, namespaces = 4, seed = 1, troubles = false,
+  port = 0, control = false, name = "sim", first = 1, credentials = "" }
 local MAX_LOOPBACKS = 9
 
 ---@class moonpool.sim.Group
@@ -77,7 +77,7 @@ local function portsOf(options) return options.loopbacks and 1 or options.endpoi
 
 local function startOne(group, name, options, index)
   local one = cluster.new({ name = name, seed = options.seed * 1000 + options.first + index - 1, pods = options.pods, nodes = options.nodes,
-    namespaces = options.namespaces })
+    namespaces = options.namespaces, troubles = options.troubles })
   local credentials = group.credentials[name] or makeCredentials(name)
   group.credentials[name], one.credentials = credentials, credentials
   local ok, problem = pcall(server.start, one, {
@@ -131,6 +131,7 @@ end
 ---@field pods integer? in each cluster; default 50
 ---@field nodes integer? default 3
 ---@field namespaces integer? with pods; default 4
+---@field troubles boolean? also stuck pods, their events, and secrets with certificates that end, in the first namespace
 ---@field seed integer? the same seed gives the same clusters; default 1
 ---@field port integer? of the first endpoint of the first cluster, the others follow; default 0: any free ones
 ---@field control boolean? also listen, on a port of its own (after the others), for control pages alone, out of the reach of faults

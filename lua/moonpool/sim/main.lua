@@ -1,15 +1,11 @@
 -- main.lua: the subcommand `moonpool sim`: simulated clusters until somebody interrupts it.
 
-local argparse = require("argparse")
+local arguments = require("moonpool.arguments")
 local core = require("moonpool.core")
 local faults = require("moonpool.sim.faults")
 local sim = require("moonpool.sim")
 
-local function integer(text)
-  local number = math.tointeger(tonumber(text))
-  if not number or number < 0 then return nil, ("'%s' is not an integer from 0 up"):format(text) end
-  return number
-end
+local integer = arguments.convert.integer(0)
 
 --- "sim-2:latency,ms=200" -> "sim-2", nil, { type = "latency", ms = 200 }; "sim-2/1:die" -> "sim-2", 1, { type = "die" }
 local function fault(text)
@@ -25,8 +21,8 @@ local function fault(text)
   return { cluster = cluster or where, endpoint = math.tointeger(tonumber(endpoint)), where = where, fault = result }
 end
 
-local function options(arguments)
-  local parser = argparse("moonpool sim", "Simulated Kubernetes clusters, on 127.0.0.1, until interrupted.",
+local function options(given)
+  local parser = arguments.parser("moonpool sim", "Simulated Kubernetes clusters, on 127.0.0.1, until interrupted.",
     "Faults can be changed at run time: PUT /_sim/faults?cluster=NAME&endpoint=NUMBER with the administrator's credentials.")
   parser:option("--clusters", "How many clusters.", 3, integer)
   parser:option("--endpoints", "API servers of each cluster: several URLs, the same objects. The kubeconfig names the first.", 1, integer)
@@ -34,6 +30,7 @@ local function options(arguments)
   parser:option("--pods", "Pods in each cluster.", 50, integer)
   parser:option("--nodes", "Nodes in each cluster.", 3, integer)
   parser:option("--namespaces", "Namespaces with pods in each cluster.", 4, integer)
+  parser:flag("--troubles", "Also pods that are stuck, events about them, and secrets with certificates that end.")
   parser:option("--seed", "The same seed gives the same clusters.", 1, integer)
   parser:option("--port", "First port; the others follow. 0: any free ones.", 0, integer)
   parser:flag("--control", "Also listen, on the port after the others, for control pages alone, out of the reach of faults.")
@@ -45,7 +42,7 @@ local function options(arguments)
   parser:option("--fault", "A fault from the start, as CLUSTER:TYPE[,field=value...], for example sim-2:latency,ms=200, or "
     .. "sim-2/1:die for the first endpoint alone. Types: " .. table.concat(faults.types(), ", ") .. "."):count("*")
     :convert(fault)
-  return parser:parse(arguments)
+  return parser:parse(given)
 end
 
 local function temporaryPath()

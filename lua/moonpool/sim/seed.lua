@@ -1,6 +1,8 @@
 -- seed.lua: what is in a simulated cluster from the start: nodes, namespaces, deployments with their replica sets and pods, each with the
--- status that controllers and kubelets would have written. The same seed gives the same cluster (but for the time of day).
+-- status that controllers and kubelets would have written. The same seed gives the same cluster (but for the time of day). On request also
+-- what scripts look for: stuck pods, with events, and secrets with certificates that end.
 
+local core = require("moonpool.core")
 local rest = require("moonpool.sim.rest")
 local defaults = require("moonpool.sim.defaults")
 
@@ -200,9 +202,67 @@ local function addDeployment(cluster, namespace, index, pods, nodes)
     spec = { selector = selector, ports = { { name = "http", port = 80, targetPort = "http", protocol = "TCP" } } } })
 end
 
+--- Pods that get nowhere: what their containers' statuses say, and the events about them.
+local STUCK = {
+  { app = "printer", phase = "Pending", restarts = 0, state = { waiting = { reason = "ImagePullBackOff",
+      message = 'Back-off pulling image "registry.example/printer:v9"' } },
+    event = { "Failed", 'Failed to pull image "registry.example/printer:v9": manifest unknown' } },
+  { app = "indexer", phase = "Running", restarts = 17, state = { waiting = { reason = "CrashLoopBackOff",
+      message = "back-off 5m0s restarting failed container=indexer" } },
+    lastState = { terminated = { reason = "Error", exitCode = 3 } }, event = { "BackOff", "Back-off restarting failed container" } },
+  { app = "resizer", phase = "Running", restarts = 6, state = { waiting = { reason = "CrashLoopBackOff",
+      message = "back-off 2m40s restarting failed container=resizer" } },
+    lastState = { terminated = { reason = "OOMKilled", exitCode = 137 } }, event = { "BackOff", "Back-off restarting failed container" } },
+  { app = "trainer", phase = "Pending", event = { "FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu." } },
+}
+
+local function addEvent(cluster, object, reason, message, count)
+  local when = cluster.timestamp(-cluster.random(600))
+  put(cluster, "", "events", {
+    metadata = { name = ("%s.%s"):format(object.metadata.name, letters(cluster, 10)), namespace = object.metadata.namespace,
+      creationTimestamp = when },
+    type = "Warning", reason = reason, message = message, count = count, firstTimestamp = when, lastTimestamp = when,
+    involvedObject = { kind = "Pod", apiVersion = "v1", name = object.metadata.name, namespace = object.metadata.namespace,
+      uid = object.metadata.uid },
+    source = { component = reason == "FailedScheduling" and "default-scheduler" or "kubelet" },
+  })
+end
+
+local function addStuckPod(cluster, namespace, stuck)
+  local made, image = cluster.timestamp(-AGE.pod), ("registry.example/%s:v9"):format(stuck.app)
+  local spec = podSpec(stuck.app, "worker", image)
+  spec.nodeName = stuck.state and "node-1" or nil
+  local scheduled = condition("PodScheduled", made)
+  if not stuck.state then scheduled = condition("PodScheduled", made, "Unschedulable", stuck.event[2], "False") end
+  local pod = put(cluster, "", "pods", {
+    metadata = { name = ("%s-%s"):format(stuck.app, letters(cluster, 5)), namespace = namespace, creationTimestamp = made,
+      labels = { app = stuck.app, trouble = "true" } },
+    spec = spec,
+    status = { phase = stuck.phase, startTime = stuck.state and made or nil, conditions = { scheduled },
+      containerStatuses = stuck.state and { { name = stuck.app, image = image, imageID = "", ready = false, started = false,
+        restartCount = stuck.restarts, state = stuck.state, lastState = stuck.lastState or {} } } or nil },
+  })
+  addEvent(cluster, pod, stuck.event[1], stuck.event[2], math.max(1, stuck.restarts or 1))
+end
+
+--- Certificates in secrets, by how many days they still last.
+local CERTIFICATES = { { "mail-tls", -3 }, { "web-tls", 10 }, { "api-tls", 200 } }
+
+local function addCertificates(cluster, namespace)
+  local authority = core.pki.authority("sim-ca")
+  for _, entry in ipairs(CERTIFICATES) do
+    local host = entry[1]:gsub("%-tls$", ".example")
+    local certificate, key = authority:issue { commonName = host, altNames = { host }, usage = "server", notBefore = -90 * 86400,
+      notAfter = entry[2] * 86400 + 3600 }
+    put(cluster, "", "secrets", { type = "kubernetes.io/tls",
+      metadata = { name = entry[1], namespace = namespace, creationTimestamp = cluster.timestamp(-90 * 86400) },
+      data = { ["tls.crt"] = core.base64(certificate), ["tls.key"] = core.base64(key) } })
+  end
+end
+
 --- Fills an empty cluster.
 ---@param cluster moonpool.sim.Cluster
----@param options { pods: integer, nodes: integer, namespaces: integer }
+---@param options { pods: integer, nodes: integer, namespaces: integer, troubles: boolean }
 function seed.fill(cluster, options)
   for _, name in ipairs(SYSTEM_NAMESPACES) do addNamespace(cluster, name, { ["kubernetes.io/metadata.name"] = name }) end
   for index = 1, options.nodes do addNode(cluster, index) end
@@ -221,6 +281,10 @@ function seed.fill(cluster, options)
     local pods = math.min(left, REPLICAS)
     addDeployment(cluster, names[number % #names + 1], number // #names + 1, pods, options.nodes)
     left, number = left - pods, number + 1
+  end
+  if options.troubles and names[1] then
+    for _, stuck in ipairs(STUCK) do addStuckPod(cluster, names[1], stuck) end
+    addCertificates(cluster, names[1])
   end
   cluster.store:compact()
 end

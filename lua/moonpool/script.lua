@@ -1,0 +1,234 @@
+-- script.lua: what the shipped scripts have in common, and any script may use: a command line with --help, the choice of clusters,
+-- the same work in each of them, a table of what came of it, and an end that names every cluster that failed.
+--
+--   local run = require("moonpool.script").new("pods", "Counts the pods of each cluster.")
+--   run:parse()
+--   run:collect(function(client, add) add { pods = #assert(client.core.listPodForAllNamespaces()).items } end)
+--   run:show { "cluster", "pods" }
+local core = require "moonpool.core"
+local arguments = require "moonpool.arguments"
+local program = require "moonpool.program"
+local tables = require "moonpool.tables"
+
+local script = {}
+
+local convert = arguments.convert
+
+---@class moonpool.Script
+---@field parser table argparse's: for options of the script's own, before parse
+---@field options table what was given; see Script:parse
+---@field rows table[] what was collected
+---@field clusters { name: string, err: moonpool.Error? }[] those that were asked
+local Script = {}
+Script.__index = Script
+
+local EXIT_CODES = "Exit code: 0 all well, 1 the script failed%s, 2 usage, 3 some of the clusters failed, 4 all of them failed."
+
+---@class moonpool.ScriptFeatures
+---@field namespaced boolean? has --namespace and --selector
+---@field writes boolean? has --dry-run
+---@field check string? has --check: exit code 1 when there are rows; says what they are: "something is stuck"
+---@field timeout string? default of --timeout; default "30s"
+
+--- A script of this name.
+---@param name string
+---@param description string
+---@param features moonpool.ScriptFeatures?
+---@return moonpool.Script
+function script.new(name, description, features)
+  features = features or {}
+  local parser = arguments.parser("moonpool run " .. name, description,
+    EXIT_CODES:format(features.check and (" (or, with --check, %s)"):format(features.check) or ""))
+  parser:option("-c --clusters", "Contexts to work on: a name, a glob ('prod-*'; '*': all), '/a regular expression/', or '^' before one of "
+    .. "these: not those. May be given several times. Default: those of moonpool's own --context, else the current one.")
+    :argname("PATTERN"):count("*"):target("clusters")
+  parser:option("--labels", "Only clusters with these labels: 'env=prod,tier!=db'."):argname("LABELS")
+  parser:option("-o --output", "table, json, yaml, or name: a line for each, CLUSTER/NAMESPACE/KIND/NAME."):argname("FORMAT")
+    :default("table"):convert(convert.oneOf { "table", "json", "yaml", "name" })
+  parser:option("--timeout", "For each cluster: 90s, 15m, 2h."):argname("DURATION"):default(features.timeout or "30s")
+    :convert(convert.duration)
+  if features.namespaced then
+    parser:option("-n --namespace", "Only in this namespace. Default: in all."):argname("NAME")
+    parser:option("-l --selector", "Only objects with these labels: 'app=web,tier!=db'."):argname("LABELS")
+  end
+  if features.writes then parser:flag("--dry-run", "Have the servers check everything, and change nothing.") end
+  if features.check then parser:flag("--check", ("End with 1 when %s."):format(features.check)) end
+  return setmetatable({ name = name, parser = parser, rows = {}, clusters = {} }, Script)
+end
+
+--- Ends the program for a mistake in how the script was called.
+---@param message string
+function Script:usage(message) self.parser:error(message) end
+
+--- Ends the program for what is wrong with the clusters or what is in them.
+---@param message string
+function Script:fail(message)
+  io.stderr:write(("moonpool run %s: %s\n"):format(self.name, message))
+  os.exit(1)
+end
+
+--- Reads the command line, and selects the clusters that it names. Ends the program when it is wrong.
+---@return table options
+function Script:parse()
+  local options = self.parser:parse()
+  self.options = options
+  if #options.clusters == 0 then options.clusters = options.labels and not core.selectedContexts and { "*" } or nil end
+  if options.clusters and not core.selectedContexts then
+    local ok, problem = program.selectContexts(options.clusters, "--clusters")
+    if not ok then self:usage(problem) end
+  end
+  return options
+end
+
+--- The namespace and the selector that were given, as options of an API call, with `more`.
+---@param more table?
+---@return table
+function Script:scope(more)
+  local scope = { namespace = self.options.namespace, labelSelector = self.options.selector }
+  for name, value in pairs(more or {}) do scope[name] = value end
+  return scope
+end
+
+--- Calls fn(client, add, name) for every selected cluster, all at a time; add(row) adds a row, whose field `cluster` is set. What fn
+--- raises, or returns after nil, is why the cluster failed; rows that it had added stay.
+---@param fn fun(client: moonpool.KubernetesClient, add: fun(row: table), name: string): any, any
+---@param more moonpool.EachOptions? waves, for example
+---@return table[] rows in the order of the clusters
+function Script:collect(fn, more)
+  local options = { clusters = self.options.clusters, labels = self.options.labels, timeout = self.options.timeout }
+  for name, value in pairs(more or {}) do options[name] = value end
+  local rowsOf = {}
+  local results, err = rawget(_G, "clusters"):each(function(client, name)
+    local rows = {}
+    rowsOf[name] = rows
+    local _, problem = fn(client, function(row)
+      row.cluster = name
+      rows[#rows + 1] = row
+    end, name)
+    if problem ~= nil then return nil, problem end
+    return true
+  end, options)
+  if not results then self:usage(tostring(err)) end
+  for name, result in pairs(results) do
+    self.clusters[#self.clusters + 1] = { name = name, err = result.err }
+    table.move(rowsOf[name] or {}, 1, #(rowsOf[name] or {}), #self.rows + 1, self.rows)
+  end
+  return self.rows
+end
+
+-- ---------------------------------------------------------------------------------------------------- the end
+
+--- "daysLeft" -> "DAYS LEFT"
+local function titleOf(key) return (key:gsub("%u", " %0"):upper()) end
+
+local function nameOf(row)
+  local parts = { row.cluster }
+  for _, part in ipairs { row.namespace or false, row.kind and row.kind:lower() or false, row.name or false } do
+    if part then parts[#parts + 1] = part end
+  end
+  return tables.clean(table.concat(parts, "/"))
+end
+
+local formats = {}
+
+function formats.table(self, columns)
+  if #self.rows == 0 then return "" end
+  local list = {}
+  for index, key in ipairs(columns) do list[index] = { title = titleOf(key), key = key } end
+  return tables.render(self.rows, list)
+end
+
+function formats.name(self)
+  local lines = {}
+  for index, row in ipairs(self.rows) do lines[index] = nameOf(row) .. "\n" end
+  return table.concat(lines)
+end
+
+local function document(self)
+  local clusters = {}
+  for index, one in ipairs(self.clusters) do
+    local err = one.err
+    clusters[index] = { name = one.name, ok = not err, error = err and err.message, kind = err and err.kind }
+  end
+  return { items = core.json.array(self.rows), clusters = core.json.array(clusters) }
+end
+
+function formats.json(self) return assert(core.json.encode(document(self), { indent = 2 })) .. "\n" end
+
+function formats.yaml(self) return assert(core.yaml.encode(document(self))) end
+
+--- What standard error has to say at the end: each cluster that failed, and why.
+local function footer(self, nothing)
+  local causes, namesOf, failed = {}, {}, 0 -- clusters that say the same share a line
+  for _, one in ipairs(self.clusters) do
+    local cause = one.err and tables.clean(one.err.message)
+    if cause and not namesOf[cause] then
+      causes[#causes + 1] = cause
+      namesOf[cause] = {}
+    end
+    if cause then
+      failed = failed + 1
+      table.insert(namesOf[cause], one.name)
+    end
+  end
+  local total = #self.clusters
+  if failed > 0 then
+    local lines = {}
+    for index, cause in ipairs(causes) do lines[index] = ("  %s: %s\n"):format(table.concat(namesOf[cause], ", "), cause) end
+    return ("%d of %d cluster%s failed:\n%s"):format(failed, total, total == 1 and "" or "s", table.concat(lines))
+  end
+  if #self.rows == 0 and self.options.output == "table" then
+    return ("%s in %d cluster%s\n"):format(nothing or "nothing", total, total == 1 and "" or "s")
+  end
+  return ""
+end
+
+--- Writes the rows as --output says, and ends the program with 1 when --check is on and there are any. The codes 3 and 4 follow by
+--- themselves from the clusters that failed.
+---@param columns string[] keys of the rows, which titles are made from, for the table
+---@param nothing string? what a table without rows means: "nothing is stuck"
+function Script:show(columns, nothing)
+  io.stdout:write(formats[self.options.output](self, columns))
+  io.stdout:flush()
+  io.stderr:write(footer(self, nothing))
+  local complete = require("moonpool.fanout").failures() == "none"
+  if self.options.check and #self.rows > 0 and complete then os.exit(1) end
+end
+
+-- ---------------------------------------------------------------------------------------------------- small helpers
+
+--- Seconds since 1970 of a timestamp of Kubernetes; nil: it is none.
+---@param text any
+---@return integer?
+function script.seconds(text)
+  if type(text) ~= "string" then return nil end
+  local year, month, day, hour, minute, second = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d)"
+  if not year then return nil end
+  local y, m = tonumber(year), tonumber(month)
+  if m <= 2 then y = y - 1 end -- days from a calendar whose years begin in March
+  local days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * ((m + 9) % 12) + 2) // 5 + tonumber(day) - 719469
+  return ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second)
+end
+
+--- "45s", "12m", "5h", "3d": how long ago, or how long, in two or three characters.
+---@param seconds integer?
+---@return string
+function script.age(seconds)
+  if not seconds then return "" end
+  local size = math.abs(seconds)
+  for _, unit in ipairs { { 172800, 86400, "d" }, { 7200, 3600, "h" }, { 120, 60, "m" } } do
+    if size >= unit[1] then return ("%s%d%s"):format(seconds < 0 and "-" or "", size // unit[2], unit[3]) end
+  end
+  return ("%ds"):format(seconds)
+end
+
+--- Whether a text is as a glob says: * is any text, ? one character.
+---@param text string
+---@param glob string
+---@return boolean
+function script.like(text, glob)
+  local pattern = glob:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".")
+  return text:find("^" .. pattern .. "$") ~= nil
+end
+
+return script

@@ -1,0 +1,61 @@
+-- stuck_spec.lua: pods that do not get anywhere.
+local scripts = require "spec.support.scripts"
+
+describe("moonpool run stuck", function()
+  local clusters = scripts.clusters(setup, teardown, after_each, { pods = 0 })
+
+  local function causes(rows, cluster)
+    local found = {}
+    for _, row in ipairs(rows) do
+      if row.cluster == cluster then found[row.name:match "^%a+"] = row.status .. ": " .. row.cause end
+    end
+    return found
+  end
+
+  it("names the likely cause of each", function()
+    local document, result = clusters:json "stuck"
+    assert.equal(0, result.code)
+    assert.equal(12, #document.items)
+    local found = causes(document.items, "sim-2")
+    assert.matches("^ImagePullBackOff: printer: the image cannot be pulled: .*registry%.example/printer:v9", found.printer)
+    assert.matches("^CrashLoopBackOff: indexer: the container ends again and again: .*exit code 3$", found.indexer)
+    assert.matches("^OOMKilled: resizer uses more memory than its limit", found.resizer)
+    assert.matches("^Unschedulable: no node takes it: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu", found.trainer)
+  end)
+
+  it("leaves young pods, and those that are well, alone", function()
+    assert.equal(0, #clusters:json("stuck", "--older", "3d").items)
+    assert.equal(0, #clusters:json("stuck", "-n", "core").items)
+  end)
+
+  it("ends with 1 for --check", function()
+    assert.equal(1, clusters:script("stuck", "--check").code)
+    assert.equal(0, clusters:script("stuck", "--check", "-n", "core").code)
+  end)
+
+  it("ends with 3 rather, where a cluster is down", function()
+    clusters.fleet:fault("sim-3", { type = "die" })
+    local document, result = clusters:json("stuck", "--check")
+    assert.equal(8, #document.items)
+    assert.equal(3, result.code)
+    assert.matches("\n  sim%-3: ", result.err)
+  end)
+
+  it("sees pods that do not go away, and those that are not ready", function()
+    local client <close> = clusters:client "sim-1"
+    local function make(name, finalizers)
+      assert(client.resources.pod.create { metadata = { name = name, namespace = "growth", finalizers = finalizers },
+        spec = { containers = { { name = "main", image = "main" } } } })
+      assert(client.resources.pod.patch(name, { status = { phase = "Running", conditions = { { type = "Ready", status = "False",
+        message = "containers with unready status: [main]" } }, containerStatuses = { { name = "main", image = "main", imageID = "",
+        ready = false, restartCount = 0, state = { running = {} }, lastState = {} } } } },
+        { namespace = "growth", subresource = "status" }))
+    end
+    make "late"
+    make("stays", { "example.com/hold" })
+    assert(client.resources.pod.delete("stays", { namespace = "growth", gracePeriodSeconds = 0 }))
+    local rows = clusters:json("stuck", "-n", "growth", "--older", "0s").items
+    assert.same({ "NotReady", "containers with unready status: [main]" }, { rows[1].status, rows[1].cause })
+    assert.same({ "Terminating", "waits for its finalizers: example.com/hold" }, { rows[2].status, rows[2].cause })
+  end)
+end)
