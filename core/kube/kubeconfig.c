@@ -95,10 +95,10 @@ void moon_kubeconfig_free(moon_kubeconfig *config) {
 
 /* ---------------------------------------------------------------------------------------------------------- merging */
 
-/* Moves what `to` does not define yet; the whole entry, never single fields. */
+/* Moves what `to` does not define yet, and what has a name; the whole entry, never single fields. */
 static void move_new(moon_entries *to, moon_entries *from, void (*free_fields)(moon_entry *)) {
   for (size_t i = 0; i < from->count; i++) {
-    if (moon_entries_find(to, from->items[i]->name))
+    if (!*from->items[i]->name || moon_entries_find(to, from->items[i]->name))
       free_entry(from->items[i], free_fields);
     else
       moon_entries_add(to, from->items[i]);

@@ -147,6 +147,30 @@ static char **get_texts(reader *r, const moon_node *mapping, const char *field) 
   return texts;
 }
 
+/* Nobody here looks at them, but kubectl refuses a file where they are not {name: text, extension: anything}. */
+static void check_extensions(reader *r, const moon_node *node) {
+  const moon_node *list = get_list(r, node, "extensions");
+  for (size_t i = 0; list && i < list->count && !r->err; i++) {
+    const moon_node *item = list->items[i];
+    if (item->type == MOON_NODE_NULL) continue;
+    size_t before = enter(r, "extensions[%zu]", i);
+    if (item->type == MOON_NODE_MAPPING)
+      get(r, item, "name", MOON_NODE_STRING, "a string");
+    else
+      fail_type(r, item, NULL, "a mapping with name and extension");
+    leave(r, before);
+  }
+}
+
+static void check_preferences(reader *r, const moon_node *root) {
+  const moon_node *preferences = get_mapping(r, root, "preferences");
+  if (!preferences) return;
+  size_t before = enter(r, "preferences");
+  get_boolean(r, preferences, "colors");
+  check_extensions(r, preferences);
+  leave(r, before);
+}
+
 /* ------------------------------------------------------------------------------------------------- parts of a user */
 
 /* env is a list of {name, value}; kept as NAME=value. */
@@ -165,6 +189,15 @@ static char **read_env(reader *r, const moon_node *exec) {
     leave(r, before);
   }
   return env;
+}
+
+/* A mapping of texts that nobody here looks at. */
+static void check_texts(reader *r, const moon_node *node, const char *field) {
+  const moon_node *texts = get_mapping(r, node, field);
+  size_t before = texts ? enter(r, "%s", field) : 0;
+  for (size_t i = 0; texts && i < texts->count && !r->err; i += 2)
+    if (!texts->items[i]->merge) get(r, texts, texts->items[i]->text, MOON_NODE_STRING, "a string");
+  if (texts) leave(r, before);
 }
 
 static moon_exec_spec *read_exec(reader *r, const moon_node *user) {
@@ -232,6 +265,7 @@ static moon_entry *read_cluster(reader *r, const moon_node *node) {
   cluster->proxy_url = get_text(r, node, "proxy-url");
   cluster->insecure_skip_tls_verify = get_boolean(r, node, "insecure-skip-tls-verify");
   cluster->disable_compression = get_boolean(r, node, "disable-compression");
+  check_extensions(r, node);
   cluster->exec_config = read_exec_config(r, node);
   if (cluster->proxy_url) {
     const char *slashes = strstr(cluster->proxy_url, "://"), *at = strrchr(cluster->proxy_url, '@');
@@ -257,11 +291,13 @@ static moon_entry *read_user(reader *r, const moon_node *node) {
   user->impersonate_uid = get_text(r, node, "as-uid");
   user->impersonate_groups = get_texts(r, node, "as-groups");
   read_extra(r, node, user);
+  check_extensions(r, node);
   const moon_node *provider = get_mapping(r, node, "auth-provider");
   if (provider) {
     size_t before = enter(r, "auth-provider");
     user->auth_provider = get_text(r, provider, "name");
     if (!user->auth_provider) user->auth_provider = moon_strdup("(no name)");
+    check_texts(r, provider, "config");
     leave(r, before);
   }
   return &user->entry;
@@ -272,11 +308,12 @@ static moon_entry *read_context(reader *r, const moon_node *node) {
   context->cluster = get_text(r, node, "cluster");
   context->user = get_text(r, node, "user");
   context->namespace_ = get_text(r, node, "namespace");
+  check_extensions(r, node);
   return &context->entry;
 }
 
-/* One of the three lists: items of {name, <kind>: {...}}. An item without a name can never be referred to and is left
- * out, as kubectl in effect does. */
+/* One of the three lists: items of {name, <kind>: {...}}. An item without a name can never be referred to; it is read
+ * as any other, for its mistakes, and left out when what was read is merged. */
 static void read_section(reader *r, const moon_node *root, const char *section, const char *kind,
                          moon_entry *(*read)(reader *, const moon_node *), moon_entries *entries) {
   const moon_node *list = get_list(r, root, section);
@@ -292,13 +329,14 @@ static void read_section(reader *r, const moon_node *root, const char *section, 
     }
     char *name = get_text(r, item, "name");
     const moon_node *body = get_mapping(r, item, kind);
-    moon_entry *same = name ? moon_entries_find(entries, name) : NULL;
+    if (!name) name = moon_strdup("");
+    moon_entry *same = moon_entries_find(entries, name);
     if (same) {
       char *what = moon_sprintf("\"%s\" is defined twice (first at %s)", name, same->place);
       fail(r, item, "name", what);
       free(what);
     }
-    if (name && !r->err) {
+    if (!r->err) {
       size_t inner = enter(r, "%s", kind);
       moon_entry *entry = read(r, body);
       entry->name = name;
@@ -331,6 +369,8 @@ moon_error *moon_kubeconfig_read(moon_kubeconfig *config, const moon_document *d
   if (root->type == MOON_NODE_MAPPING) {
     check_kind(&r, root, "kind", "Config");
     check_kind(&r, root, "apiVersion", "v1");
+    check_preferences(&r, root);
+    check_extensions(&r, root);
     read_section(&r, root, "clusters", "cluster", read_cluster, &config->clusters);
     read_section(&r, root, "users", "user", read_user, &config->users);
     read_section(&r, root, "contexts", "context", read_context, &config->contexts);
