@@ -323,6 +323,17 @@ describe("choosing a cluster", function()
     assert.equal("sim-2 to sim-3", failover)
   end)
 
+  it("is asked for the place of a preferred cluster that is disabled", function()
+    local manager <close> = here:manager()
+    local failover
+    manager:on("failover", function(from, to, reason) failover = from .. " to " .. to .. ": " .. reason end)
+    manager:setStrategy(function(_, request) return request.cluster == "sim-2" and "sim-3" or nil end)
+    assert(manager:disableCluster "sim-2")
+    assert.equal("333", (select(2, chosen(manager, 3, "sim-2"))))
+    moonpool.poll(20)
+    assert.matches("^sim%-2 to sim%-3: .*disabled", failover)
+  end)
+
   it("works with a table that has state, hears results and changes", function()
     local manager <close> = moonpool.ConnectionManager { clusterHealthCheckInterval = 100, defaultPoolConfig = { minConnections = 1 } }
     local changes, results = {}, {}

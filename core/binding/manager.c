@@ -304,22 +304,18 @@ static int manager_note_strategy_error(lua_State *L) {
  * unasked; one that cannot is replaced by the strategy's choice. */
 static moon_cluster *choose(lua_State *L, handle *self, const moon_selection *selection, const char *kind) {
   if (!self->strategy) return NULL;
-  moon_error *down = NULL;
+  moon_error *absence = NULL;
   if (selection->preferred) {
-    moon_cluster *preferred = moon_manager_find(self->manager, selection->preferred, NULL);
-    if (preferred) down = moon_cluster_down(preferred);
-    moon_cluster_release(preferred);
-    if (!down || !moon_manager_get_options(self->manager)->enable_failover) {
-      moon_error_free(down);
-      return NULL;
-    }
+    if (!moon_manager_get_options(self->manager)->enable_failover) return NULL;
+    absence = moon_manager_absence(self->manager, selection->preferred);
+    if (!absence) return NULL;
   }
   lua_getiuservalue(L, 1, STRATEGY); /* stays, should the script set another one now */
   moon_cluster *chosen = moon_script_strategy_choose(L, self->strategy, selection, kind);
   lua_pop(L, 1);
-  if (chosen && down)
-    moon_manager_note_failover(self->manager, selection->preferred, moon_cluster_name(chosen), down->message);
-  moon_error_free(down);
+  if (chosen && absence)
+    moon_manager_note_failover(self->manager, selection->preferred, moon_cluster_name(chosen), absence->message);
+  moon_error_free(absence);
   return chosen;
 }
 

@@ -1,9 +1,10 @@
 /* manager.h: several clusters behind one: which are there, which may be chosen now, and who is chosen. The public part
  * is in moonpool.h (moon_manager_...); here is what the floors above need beyond it.
  *
- * One lock per manager guards the list of members, the rotation and the strategy, which is called under it. Everything
- * else (pools, events' listeners, waiters) is called after it was given back. Lock order: manager, then event queue;
- * never a pool's or an endpoint set's lock inside.
+ * Two locks per manager, taken in this order, and the event queue's last. `membership` lets clusters come, go and be
+ * checked one at a time; whoever holds it may wait for a probe to end, and selections never need it. `lock` guards the
+ * list of members, the rotation and the strategy, which is called under it, for as long as a selection takes: pools,
+ * endpoint sets and waiters are called after it was given back. Nobody's callback is called under either.
  *
  * Events of a cluster come in this order: clusterAdded before anything that its pool tells, clusterHealthy and
  * clusterUnhealthy in turn, clusterRemoved after the last of it (poolDrained). One of the same name that is added while
@@ -60,6 +61,9 @@ typedef struct moon_selection {
  * about one cluster has that one's name in `cluster`; one that is about all has none. */
 moon_error *moon_manager_select(moon_manager *manager, const moon_selection *selection, moon_cluster **out,
                                 uint64_t *id);
+/* Why the named cluster would not be chosen although it is preferred: it is disabled, or unhealthy. NULL: it would be,
+ * or there is none of that name. The caller's. */
+moon_error *moon_manager_absence(moon_manager *manager, const char *name);
 /* For strategies that cannot run under the lock: the candidates as they are now, without slots (NULL). Counts as a
  * selection for slow start. At most `room`; returns how many there
  * are. The texts in them belong to the clusters: they stay valid until the caller's thread has taken out or let go of

@@ -260,6 +260,18 @@ moon_error *moon_manager_select(moon_manager *manager, const moon_selection *sel
   return err;
 }
 
+moon_error *moon_manager_absence(moon_manager *manager, const char *name) {
+  const moon_selection selection = {0};
+  struct absence absence = {0};
+  pthread_mutex_lock(&manager->lock);
+  const struct member *member = manager_member(manager, name);
+  if (member && standing_of(member, &selection) != CANDIDATE) absence = absence_of(member, &selection);
+  pthread_mutex_unlock(&manager->lock);
+  moon_error *why = absence.cluster ? absence_error(&absence) : NULL;
+  moon_cluster_release(absence.cluster);
+  return why;
+}
+
 size_t moon_manager_candidates(moon_manager *manager, const moon_selection *selection, moon_candidate *out,
                                size_t room) {
   pthread_mutex_lock(&manager->lock);
