@@ -171,6 +171,26 @@ describe("the program over several clusters", function()
     local _, places = result.err:gsub("%(command line%):8: in function", "")
     assert.equal(2, places)
     assert.matches("%(command line%):6: in main chunk", result.err)
+    assert.not_matches("moonpool/", result.err)
+  end)
+
+  it("ends at Ctrl-C who uses a manager before the manager: nobody meets one that is closed", function()
+    local result = program.interrupt(([[
+      local moonpool = require "moonpool"
+      local manager <close> = moonpool.ConnectionManager()
+      assert(manager:addCluster { name = "sim-1", kubeConfigPath = %q, context = "sim-1" })
+      local client = manager:client()
+      local function work()
+        while true do
+          assert(client.core.listNamespace())
+          io.stdout:write("."):flush()
+        end
+      end
+      for _ = 1, 4 do moonpool.spawn(work) end
+      moonpool.sleep(60000)]]):format(clusters.kubeconfig), "INT")
+    assert.equal(130, result.code)
+    assert.not_matches("closed", result.err)
+    assert.not_matches("nobody joined", result.err)
   end)
 
   describe("--strategy", function()

@@ -168,7 +168,7 @@ describe("Ctrl-C", function()
       core.sleep(1)
       print("ready")
       core.sleep(1e9)]])
-    assert.equal("ready\nclosed 1\nclosed 2\n", result.out)
+    assert.equal("ready\nclosed 2\nclosed 1\n", result.out) -- the newest first
     assert.equal(130, result.code)
     assert.matches("interrupted a task that was waiting", result.err)
     assert.matches("%(command line%):5: in function", result.err)

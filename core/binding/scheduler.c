@@ -167,10 +167,11 @@ void moon_scheduler_cancel_all(moon_runtime *runtime, lua_State *L, void (*tell)
   int top = lua_gettop(L);
   for (moon_list *node = runtime->tasks.next; node != &runtime->tasks && tell; node = node->next)
     tell(L, MOON_ENTRY(node, moon_script_task, all));
-  /* A closing task may start or end others: begin again after each. */
+  /* The newest first: what an older one holds, and closes now, younger ones may be using. A closing task may start or
+   * end others: begin again after each. */
   for (bool found = true; found;) {
     found = false;
-    for (moon_list *node = runtime->tasks.next; node != &runtime->tasks; node = node->next) {
+    for (moon_list *node = runtime->tasks.prev; node != &runtime->tasks; node = node->prev) {
       moon_script_task *task = MOON_ENTRY(node, moon_script_task, all);
       if (task->active) continue;
       lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);

@@ -94,7 +94,7 @@ bool moon_runtime_is_idle(const moon_runtime *runtime);
 /* At most this many runs of the loop are nested; the innermost resumes no tasks, because each level uses C stack. */
 #define MOON_NESTING_LIMIT 16
 void moon_scheduler_run_ready(moon_runtime *runtime, lua_State *L);
-/* Ends every suspended task; calls `tell` (may be NULL) for each before. */
+/* Ends every suspended task, the newest first; calls `tell` (may be NULL) for each before, the oldest first. */
 void moon_scheduler_cancel_all(moon_runtime *runtime, lua_State *L, void (*tell)(lua_State *L, moon_script_task *task));
 /* Logs the failures that nobody joined. */
 void moon_scheduler_report_unjoined(moon_runtime *runtime);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "binding/error.h"
 #include "binding/module.h"
 #include "binding/scheduler.h"
@@ -68,13 +69,30 @@ static bool is_in_script(lua_State *co) {
   return false;
 }
 
+/* Takes the lines out of a traceback that are about Lua that ships: the script is to find its own place. */
+static void leave_out_shipped(char *traceback) {
+  char *to = traceback;
+  for (char *line = traceback, *next; *line; line = next) {
+    next = strchr(line, '\n');
+    next = next ? next + 1 : line + strlen(line);
+    if (!strncmp(line, "\tmoonpool/", strlen("\tmoonpool/"))) continue;
+    memmove(to, line, (size_t)(next - line));
+    to += next - line;
+  }
+  while (to > traceback && to[-1] == '\n') to--;
+  *to = '\0';
+}
+
 static void tell_where(lua_State *L, moon_script_task *task) {
   if (lua_status(task->co) > LUA_YIELD) return; /* it ran, and the interruption ended it: told already */
   lua_State *innermost = task->innermost ? task->innermost : task->co;
   if (!is_in_script(innermost) && !is_in_script(task->co)) return;
   if (++told > TOLD_TASKS) return;
   luaL_traceback(L, innermost, "interrupted a task that was waiting", 0);
-  fprintf(stderr, "moonpool: %s\n", lua_tostring(L, -1));
+  char *text = moon_strdup(lua_tostring(L, -1));
+  leave_out_shipped(text);
+  fprintf(stderr, "moonpool: %s\n", text);
+  free(text);
   lua_pop(L, 1);
 }
 
