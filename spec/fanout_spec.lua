@@ -80,8 +80,9 @@ describe("manager:each", function()
       assert.equal('no cluster matches "prod-*"; there are: sim-1, sim-2, sim-3, sim-4, sim-5, sim-6, sim-7, sim-8',
         refused { clusters = "prod-*" })
       assert.matches('no cluster matches "sin-4"; did you mean "sim-4"?', refused { clusters = "sin-4" }, 1, true)
-      assert.matches("no cluster matches the labels; there are: sim-1", refused { labels = "env=none" }, 1, true)
-      assert.matches('no cluster matches "sim-1" with the labels;', refused { clusters = "sim-1", labels = { env = "test" } }, 1, true)
+      assert.matches('no cluster has the labels "env=none"; there are: sim-1', refused { labels = "env=none" }, 1, true)
+      assert.matches('no cluster matches "sim-1" and has the labels "env=test,tier=x";',
+        refused { clusters = "sim-1", labels = { tier = "x", env = "test" } }, 1, true)
       assert.matches('cluster pattern "[a"', refused { clusters = "[a" }, 1, true)
       for i = 1, 8 do assert(manager:removeCluster("sim-" .. i)) end
       assert.matches("there are none", refused {})

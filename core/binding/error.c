@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "binding/json.h"
 
 static const char meta_key; /* registry: the metatable of error objects */
@@ -157,6 +158,21 @@ static int core_new_error(lua_State *L) {
   return 1;
 }
 
+/* core.nearest(word, candidates) */
+static int core_nearest(lua_State *L) {
+  const char *word = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  size_t count = lua_rawlen(L, 2);
+  const char **names = lua_newuserdatauv(L, (count + 1) * sizeof *names, 0);
+  for (size_t i = 0; i < count; i++) {
+    if (lua_rawgeti(L, 2, (lua_Integer)i + 1) != LUA_TSTRING) return luaL_error(L, "candidates are texts");
+    names[i] = lua_tostring(L, -1); /* the table keeps it */
+    lua_pop(L, 1);
+  }
+  lua_pushstring(L, moon_nearest(word, names, count));
+  return 1;
+}
+
 static int core_last_error(lua_State *L) {
   moon_push_last_error(L);
   return 1;
@@ -175,5 +191,7 @@ int moon_error_open(lua_State *L) {
   lua_setfield(L, -2, "newError");
   lua_pushcfunction(L, core_last_error);
   lua_setfield(L, -2, "lastError");
+  lua_pushcfunction(L, core_nearest);
+  lua_setfield(L, -2, "nearest");
   return 0;
 }

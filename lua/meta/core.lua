@@ -29,6 +29,11 @@ function core.newError(fields) end
 --- The error object that a call returned last, whichever task called: what a nil is about that was used just now.
 ---@return moonpool.Error?
 function core.lastError() end
+--- The candidate that was probably meant by a word; nil: none is near.
+---@param word string
+---@param candidates string[]
+---@return string?
+function core.nearest(word, candidates) end
 
 core.version = "0.1.0"
 core.defaultKubeConfigPath = nil ---@type string? the program's --kubeconfig: the only file that KubeConfig:loadFromDefault reads, if it is set

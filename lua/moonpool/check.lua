@@ -1,5 +1,7 @@
 -- check.lua: how misuse is reported: one sentence that names the argument, what was expected and what came, placed at the
 -- script's own line. Nothing here knows what the options mean; callers describe them in a table `name -> type`.
+local core = require "moonpool.core"
+
 local check = {}
 
 -- The chunk names of this library's modules differ from this one's only in what follows this prefix.
@@ -22,44 +24,12 @@ function check.misuse(format, ...)
   error(format:format(...), scriptLevel())
 end
 
--- Optimal string alignment distance: insertions, deletions, replacements, and swaps of neighbours.
-local function distance(a, b)
-  local before, last = {}, {}
-  for j = 0, #b do last[j] = j end
-  for i = 1, #a do
-    local row = { [0] = i }
-    for j = 1, #b do
-      local same = a:byte(i) == b:byte(j)
-      row[j] = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same and 0 or 1))
-      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        row[j] = math.min(row[j], before[j - 2] + 1)
-      end
-    end
-    before, last = last, row
-  end
-  return last[#b]
-end
-
---- The candidate that was probably meant, or nil when none is near.
----@param word string
----@param candidates string[]
----@return string?
-function check.nearest(word, candidates)
-  local best, bestDistance = nil, math.max(2, #word // 3) + 1
-  local lower = word:lower()
-  for _, candidate in ipairs(candidates) do
-    local d = distance(lower, candidate:lower())
-    if d < bestDistance or (d == bestDistance and best and candidate < best) then best, bestDistance = candidate, d end
-  end
-  return best
-end
-
 --- `; did you mean "x"?`, or what there is, or nothing.
 ---@param word string
 ---@param candidates string[]
 ---@return string
 function check.hint(word, candidates)
-  local near = check.nearest(word, candidates)
+  local near = core.nearest(word, candidates)
   if near then return ('; did you mean "%s"?'):format(near) end
   if #candidates == 0 or #candidates > 20 then return "" end
   table.sort(candidates)

@@ -176,7 +176,7 @@ function Client.__index(self, name)
     local names = check.keys(methods)
     for alias in pairs(kinds.byAlias) do names[#names + 1] = alias end
     names[#names + 1], names[#names + 2] = "resources", "custom"
-    local near = check.nearest(name, names)
+    local near = core.nearest(name, names)
     if near then check.misuse('KubernetesClient has no field "%s"; did you mean "%s"?', name, near) end
     check.misuse('KubernetesClient has no field "%s"; it has the methods %s, the API groups core, apps, batch and others, '
       .. 'resources and custom; groups of custom resources go by their full name, as in client["example.com"]',

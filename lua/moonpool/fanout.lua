@@ -123,16 +123,26 @@ local function missingNames(clusters, patterns, found)
   return missing
 end
 
+--- "env=prod,tier!=db"
+local function labelsText(labels)
+  if type(labels) == "string" then return labels end
+  local texts = {}
+  for _, key in ipairs(check.keys(labels)) do texts[#texts + 1] = key .. "=" .. labels[key] end
+  return table.concat(texts, ",")
+end
+
 local function nothingSelected(clusters, options)
   local all = clusters.names()
   if #all == 0 then return errors.new("config", "no cluster selected: there are none (manager:addCluster adds one)") end
   local patterns = options.clusters or {}
   local what = type(patterns) == "table" and table.concat(patterns, " ") or patterns
   local single = core.selector(patterns):single()
-  local near = single and check.nearest(single, all)
-  return errors.new("config", ("no cluster matches%s%s; %sthere %s: %s"):format(what ~= "" and (' "%s"'):format(what) or "",
-    options.labels and (what ~= "" and " with" or "") .. " the labels" or "", near and ('did you mean "%s"? '):format(near) or "",
-    #all == 1 and "is" or "are", some(all)))
+  local near = single and core.nearest(single, all)
+  local wanted = {}
+  if what ~= "" then wanted[1] = ('matches "%s"'):format(what) end
+  if options.labels then wanted[#wanted + 1] = ('has the labels "%s"'):format(labelsText(options.labels)) end
+  return errors.new("config", ("no cluster %s; %sthere %s: %s"):format(table.concat(wanted, " and "),
+    near and ('did you mean "%s"? '):format(near) or "", #all == 1 and "is" or "are", some(all)))
 end
 
 --- The names, and a set of those that there is no cluster of.

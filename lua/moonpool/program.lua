@@ -33,13 +33,12 @@ end
 ---@return string[]? names
 ---@return string? problem
 local function select(patterns, names)
-  local check = require "moonpool.check"
   local there = #names == 0 and "; the kubeconfig has no contexts" or "; there are: " .. table.concat(names, ", ")
   for _, pattern in ipairs(patterns) do
     local selector, err = core.selector(pattern)
     if not selector then return nil, err.message end
     if not pattern:find "^%^" and #matching(selector, names) == 0 then
-      local near = check.nearest(pattern, names)
+      local near = core.nearest(pattern, names)
       return nil, ("no context matches '%s'%s%s"):format(pattern, near and ("; did you mean '%s'?"):format(near) or "", there)
     end
   end
