@@ -192,9 +192,9 @@ describe("a manager", function()
     local manager <close> = moonpool.ConnectionManager()
     assert(manager:addCluster(here:cluster "sim-1"))
     failed("config", 'there is a cluster "sim%-1" already', manager:addCluster(here:cluster "sim-1"))
-    local err = failed("config", "the kubeConfigFactory failed: .*no luck", manager:addCluster { name = "x", kubeConfigFactory = function()
-      error "no luck"
-    end })
+    local function unlucky() error "no luck" end
+    local err = failed("config", "^x: the kubeConfigFactory failed: .*no luck",
+      manager:addCluster { name = "x", kubeConfigFactory = unlucky })
     assert.equal("x", err.cluster)
     err = failed("config", "/nowhere/at/all", manager:addCluster { name = "x", kubeConfigPath = "/nowhere/at/all" })
     assert.equal("x", err.cluster)
@@ -446,14 +446,18 @@ describe("a manager", function()
     local manager <close> = here:manager { clusterHealthCheckInterval = 30000 }
     assert.is_true(manager:checkHealth "sim-2")
     here.byName["sim-2"].faults:set { { type = "notReady", check = "etcd" } }
-    for _ = 1, 3 do manager:checkHealth "sim-2" end
+    assert.is_true(manager:checkHealth "sim-2") -- one bad answer is not enough either
+    assert.equal("suspect", manager:getStats()["sim-2"].state)
+    for _ = 1, 2 do manager:checkHealth "sim-2" end
     local healthy, err = manager:checkHealth "sim-2"
     assert.is_false(healthy)
-    assert.matches("sim%-2.*unhealthy.*etcd", tostring(err))
+    assert.matches('^cluster "sim%-2" is unhealthy: .*etcd.* %(noHealthyCluster%)$', tostring(err))
     assert.equal("sim-2", err.cluster)
     assert.same({ ["sim-1"] = true, ["sim-2"] = false, ["sim-3"] = true }, manager:checkHealth())
     here:clear()
-    assert.is_false((manager:checkHealth "sim-2")) -- one good answer is not enough
+    healthy, err = manager:checkHealth "sim-2"
+    assert.is_false(healthy) -- one good answer is not enough
+    assert.equal('cluster "sim-2" is probing: it answers again, and is used again once it has answered well twice', err.message)
     assert.is_true(manager:checkHealth "sim-2")
     assert.is_true(manager:getStats()["sim-2"].share < 1) -- it begins gently
   end)

@@ -134,7 +134,7 @@ local function kubeConfigOf(options, where)
     if options[name] ~= nil then given[#given + 1] = name end
   end
   if #given > 1 then check.misuse("%s: %s and %s exclude each other", where, given[1], given[2]) end
-  if options.kubeConfigFactory then return pool.kubeConfigFrom(where, options.kubeConfigFactory) end
+  if options.kubeConfigFactory then return pool.kubeConfigFrom(where, options.name, options.kubeConfigFactory) end
   return client.loadKubeConfig(where, options)
 end
 
@@ -270,6 +270,9 @@ local function acquire(mine, method, wanted)
     check.value(method .. ": argument 1 (cluster)", wanted, "string")
     return mine.handle:acquire(wanted)
   end
+  if type(wanted) ~= "table" then
+    check.misuse("%s: expected the name of a cluster or a table of options, got %s", method, check.describe(wanted))
+  end
   check.options(method, wanted, acquireOptions)
   return mine.handle:acquire(wanted.cluster, wanted.key)
 end
@@ -387,8 +390,9 @@ function methods:getStats()
   return all
 end
 
---- Checks a cluster, or all, now, and waits for the answers. Of one: true, or false and why not. Of all: a table of names, each with
---- true or false.
+--- Checks a cluster, or all, now, and waits for the answers. Of one: whether it counts as healthy then (a single bad answer, or a
+--- single good one of a cluster that was down, does not change that yet), and if not, why. Of all: a table of names, each with true
+--- or false.
 ---@param name string?
 ---@return boolean|table<string, boolean>|nil
 ---@return moonpool.Error?
@@ -397,15 +401,16 @@ function methods:checkHealth(name)
   if name ~= nil then check.value("checkHealth: argument 1 (name)", name, "string") end
   local ok, err = mine.handle:checkHealth(name)
   if not ok then return nil, err end
-  local all = self:getStats()
   if not name then
+    local all = self:getStats()
     for each, stats in pairs(all) do all[each] = stats.healthy end
     return all
   end
-  local stats = all[name]
+  local stats = mine.handle:getStats(name)
   if stats and stats.healthy then return true end
-  return false, errors.new("noHealthyCluster", ('cluster "%s" is %s: %s'):format(name, stats and stats.state or "removed",
-    stats and stats.lastError or "it is not there any more"), mine.members[name])
+  local why = stats and stats.lastError or stats and "it answers again, and is used again once it has answered well twice"
+  return false, errors.new("noHealthyCluster", ('cluster "%s" %s'):format(name,
+    stats and ("is %s: %s"):format(stats.state, why) or "was removed meanwhile"), { name = name })
 end
 
 -- -------------------------------------------------------------------------------------------------------------------- events

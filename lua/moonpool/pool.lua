@@ -114,14 +114,15 @@ end
 pool.isKubeConfig = isKubeConfig
 
 --- Runs a script's factory; what it raises becomes an error of kind config.
----@param where string
+---@param where string how misuse calls the place
+---@param name string what the kubeconfig is for, as errors call it
 ---@param factory fun(): moonpool.KubeConfig
 ---@return moonpool.KubeConfig?, moonpool.Error?
-function pool.kubeConfigFrom(where, factory)
+function pool.kubeConfigFrom(where, name, factory)
   local ok, kubeConfig, problem = pcall(factory)
   if not ok then
     if errors.is(kubeConfig) then return nil, kubeConfig end
-    return nil, errors.new("config", ("%s: the kubeConfigFactory failed: %s"):format(where, tostring(kubeConfig)))
+    return nil, errors.new("config", "the kubeConfigFactory failed: " .. tostring(kubeConfig), { name = name })
   end
   if kubeConfig == nil and errors.is(problem) then return nil, problem end
   if not isKubeConfig(kubeConfig) then
@@ -161,7 +162,7 @@ function pool.ConnectionPool(context, kubeConfigFactory, options)
   end
   check.value("ConnectionPool: argument 2 (kubeConfigFactory)", kubeConfigFactory, "function")
   if options ~= nil then check.value("ConnectionPool: argument 3 (options)", options, "table") end
-  local kubeConfig, err = pool.kubeConfigFrom("ConnectionPool " .. context, kubeConfigFactory)
+  local kubeConfig, err = pool.kubeConfigFrom("ConnectionPool " .. context, context, kubeConfigFactory)
   if not kubeConfig then return nil, err end
   local opened
   opened, err = pool.open("ConnectionPool", context, kubeConfig, context, options, true)
