@@ -422,8 +422,8 @@ bool moon_dialer_may_compress(const moon_dialer *dialer) {
   return !dialer->target->disable_compression;
 }
 
-/* A peer that vanished is noticed by the kernel within 15 s while data is on its way, within 30 s on an idle
- * connection. */
+/* A peer that vanished is noticed by the kernel 15 s after its last packet, be data on its way or not: keepalive asks
+ * after 10 s, and TCP_USER_TIMEOUT says when silence is the end. */
 static int tune_socket(void *unused, curl_socket_t fd, curlsocktype purpose) {
   int probes = 3, unacknowledged_ms = 15000;
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
@@ -446,7 +446,7 @@ void moon_dialer_prepare(moon_dialer *dialer, moon_tls_setup *setup, CURL *easy)
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, 86400L * 365); /* the pool decides, not libcurl's 118 s */
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 86400000L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 10L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, tune_socket);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify);

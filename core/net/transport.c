@@ -329,7 +329,7 @@ static void settle(moon_transport *t) {
     moon_list_push_back(&ended, &exchange->node);
     curl_multi_remove_handle(t->multi, exchange->easy);
     if (ends_connection(exchange)) t->gone = t->broken = true;
-    refused = refused || exchange->refused;
+    refused = refused || (exchange->refused && exchange != &t->question);
   }
   if (t->sealed && t->http2 && !t->established) tell_established(t);
   if (t->http2 && t->heard_ms && !t->answered && !t->gone) tell_answered(t);
@@ -467,6 +467,7 @@ moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, c
   moon_list_init(&t->helpers);
   moon_timer_init(&t->timer, timer_due);
   moon_timer_init(&t->nudge, nudge_due);
+  moon_silence_init(t);
   t->hello_response.retry_after_ms = -1;
   return t;
 }
@@ -503,6 +504,7 @@ void moon_transport_begin(moon_exchange *exchange, moon_identity *identity) {
   moon_exchange_begin(exchange, identity);
   moon_list_push_back(&t->running, &exchange->node);
   curl_multi_add_handle(t->multi, exchange->easy);
+  moon_silence_watch(t);
   if (exchange->paused) curl_easy_pause(exchange->easy, CURLPAUSE_RECV);
   /* libcurl has set its timer to now; it is run from the loop, so that `done` never comes from inside here */
 }
@@ -573,6 +575,7 @@ void moon_transport_close(moon_transport *t) {
   moon_tls_setup_release(t->setup);
   moon_reactor_stop_timer(t->reactor, &t->timer);
   moon_reactor_stop_timer(t->reactor, &t->nudge);
+  moon_reactor_stop_timer(t->reactor, &t->silence);
   moon_dialer_release(t->dialer);
   moon_reactor *reactor = t->reactor;
   free(t);

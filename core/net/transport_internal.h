@@ -30,6 +30,10 @@ struct moon_transport {
   CURL *spare[MAX_SPARE];           /* prepared easy handles for the next requests */
   size_t spare_count;
 
+  moon_timer silence;     /* when to ask whether anybody is there, */
+  moon_exchange question; /* and the asking */
+  moon_response question_response;
+
   moon_exchange *first; /* the request that establishes it, while it runs: mostly `hello` */
   moon_exchange hello;
   moon_response hello_response;
@@ -61,6 +65,10 @@ int moon_transport_close_socket(void *transport, curl_socket_t fd);
 /* admission.c: finds the credentials for an exchange that is pending, and has it begun, or finished. */
 void moon_admission_ask(moon_exchange *exchange);
 void moon_admission_forget(moon_exchange *exchange); /* it ends otherwise */
+
+/* silence.c */
+void moon_silence_init(moon_transport *transport);
+void moon_silence_watch(moon_transport *transport); /* a request has begun, or one has been answered */
 
 /* exchange.c */
 void moon_exchange_prepare(moon_transport *transport, moon_exchange *exchange); /* its time begins */

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "support/black_hole.h"
 #include "support/http2_proxy.h"
 
 static moon_reactor *reactor;
@@ -247,6 +248,101 @@ static void takes_a_connection_that_is_silent_for_long_out_of_use(void **state) 
   line_close(&l);
 }
 
+/* Lets the time pass that the connection may be silent, on the reactor. */
+static void pass(int64_t ms) {
+  moon_clock_advance_ms(ms);
+  on_reactor(reactor, nothing, NULL);
+  sleep_ms(50); /* for what is now sent to arrive */
+}
+
+static void dig_black_hole(void) {
+  moon_target *target = http2_proxy_target(proxy);
+  assert_int_equal(black_hole_dig(atoi(strrchr(target->server, ':') + 1)), 1);
+  moon_target_release(target);
+}
+
+static bool comes_to(const char *path, int count) {
+  for (int i = 0; i < PATIENCE_MS / 5 && tls_server_count(server, path) < count; i++) sleep_ms(5);
+  return tls_server_count(server, path) == count;
+}
+
+static void asks_a_silent_server_whether_it_is_there(void **state) {
+  line l;
+  line_open(&l, reactor, dialer);
+  fetch_ok(&l, "/echo");
+  moon_clock_set_ms(moon_clock_now_ms());
+  int asked = tls_server_count(server, "/livez");
+  attempt *call = attempt_new(&l, "GET", "/hang");
+  attempt_start(call);
+  pass(9900);
+  assert_int_equal(tls_server_count(server, "/livez"), asked);
+  for (int i = 1; i <= 3; i++) { /* it is, and takes its time */
+    pass(10100);
+    assert_true(comes_to("/livez", asked + i));
+    sleep_ms(50); /* and the answer back */
+  }
+  assert_int_equal(count_of(&call->ends) + count_of(&l.losses), 0);
+  attempt_abort(call);
+  pass(100000); /* nothing waits: nothing is asked */
+  assert_int_equal(tls_server_count(server, "/livez"), asked + 3);
+  moon_clock_run();
+  attempt_free(call);
+  expect_in_good_health(&l);
+  line_close(&l);
+}
+
+static void gives_up_a_connection_on_which_nobody_answers(void **state) {
+  line l;
+  line_open(&l, reactor, dialer);
+  fetch_ok(&l, "/echo");
+  moon_clock_set_ms(moon_clock_now_ms());
+  dig_black_hole();
+  attempt *read = attempt_new(&l, "GET", "/hang"), *write = attempt_new(&l, "POST", "/hang");
+  write->timeout_ms = 60000;
+  attempt_start(read);
+  attempt_start(write);
+  pass(10100);
+  assert_int_equal(count_of(&read->ends), 0);
+  pass(4100); /* 14.2 s */
+  attempt_wait(read);
+  expect_error(read, MOON_CONNECT, "the connection was lost: nothing comes over it any more");
+  assert_int_equal(count_of(&l.losses), 1);
+  assert_int_equal(count_of(&write->ends), 0); /* it may have been carried out */
+  pass(46000);
+  attempt_wait(write);
+  expect_error(write, MOON_TIMEOUT, "no answer within");
+  moon_clock_run();
+  attempt_free(read);
+  attempt_free(write);
+  line_close(&l);
+}
+
+static void lets_a_stream_be_silent_for_longer(void **state) {
+  line l;
+  line_open(&l, reactor, dialer);
+  fetch_ok(&l, "/echo");
+  attempt *watch = attempt_new(&l, "GET", "/stall");
+  watch->request.streaming = true;
+  attempt_start(watch);
+  for (int i = 0; i < 1000 && !count_of(&watch->header_calls); i++) sleep_ms(5);
+  sleep_ms(50); /* its first bytes */
+  moon_clock_set_ms(moon_clock_now_ms());
+  int asked = tls_server_count(server, "/livez");
+  pass(29000);
+  assert_int_equal(tls_server_count(server, "/livez"), asked);
+  pass(1100);
+  assert_true(comes_to("/livez", asked + 1));
+  sleep_ms(50);
+  dig_black_hole();
+  pass(30100);
+  pass(4100); /* found within 45 s */
+  attempt_wait(watch);
+  expect_error(watch, MOON_CONNECT, "the connection was lost");
+  moon_clock_run();
+  attempt_free(watch);
+  line_close(&l);
+}
+
 static void drains_after_goaway_and_finishes_what_runs(void **state) {
   line l;
   line_open(&l, reactor, dialer);
@@ -339,6 +435,9 @@ int main(void) {
       BEHIND_A_PROXY(a_server_that_breaks_off_one_answer_keeps_the_connection),
       BEHIND_A_PROXY(a_paused_request_does_not_hold_up_the_others),
       BEHIND_A_PROXY(takes_a_connection_that_is_silent_for_long_out_of_use),
+      BEHIND_A_PROXY(asks_a_silent_server_whether_it_is_there),
+      BEHIND_A_PROXY(gives_up_a_connection_on_which_nobody_answers),
+      BEHIND_A_PROXY(lets_a_stream_be_silent_for_longer),
       BEHIND_A_PROXY(drains_after_goaway_and_finishes_what_runs),
       BEHIND_A_PROXY(notices_goaway_on_an_idle_connection),
       BEHIND_A_PROXY(every_request_ends_once_when_the_server_is_killed),
