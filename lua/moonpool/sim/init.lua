@@ -48,8 +48,8 @@ local function makeCredentials(name)
     authority = authority:certificate(),
     server = { authority:issue(serverNames(name)) },
     admin = { authority:issue({ commonName = name .. "-admin", organizations = { "system:masters" }, usage = "client" }) },
-    adminToken = "t-" .. sim.randomHex(16), -- digits alone would be a number in YAML
-    plainToken = "t-" .. sim.randomHex(16),
+    adminToken = "t" .. sim.randomHex(16), -- digits alone would be a number in YAML
+    plainToken = "t" .. sim.randomHex(16),
   }
 end
 
