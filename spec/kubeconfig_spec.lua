@@ -1,4 +1,5 @@
--- kubeconfig_spec.lua: kubeconfigs as scripts see them. What files may look like is the subject of spec/core/kubeconfig_spec.c.
+-- kubeconfig_spec.lua: kubeconfigs as scripts see them. What files may look like is the subject of
+-- kubeconfig_table_spec.lua.
 local moonpool = require "moonpool"
 
 local TEXT = [[

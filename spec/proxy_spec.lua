@@ -90,6 +90,31 @@ describe("through a proxy", function()
     end)
   end
 
+  it("asks it for plain http, and does not take its pages for the server's", function()
+    local asked = {}
+    local relay = assert(core.http.listen { address = "127.0.0.1", handler = function(exchange, method, target)
+      asked[#asked + 1] = ("%s %s %s"):format(method, target, exchange:header "host")
+      if target:find("livez", 1, true) then return 200, "ok", "text/plain" end
+      if target:find("pods", 1, true) then return 200, '{"items": []}', "application/json" end
+      return 502, "<html>Bad Gateway</html>", "text/html"
+    end })
+    local port = math.tointeger(relay:port())
+    local kubeConfig = moonpool.KubeConfig()
+    assert(kubeConfig:loadFromString(([[
+clusters: [{name: k, cluster: {server: "http://inside.invalid", proxy-url: "http://me:sesame@127.0.0.1:%d"}}]
+contexts: [{name: c, context: {cluster: k}}]
+current-context: c]]):format(port)))
+    local client <close> = assert(moonpool.KubernetesClient { kubeConfig = kubeConfig })
+    assert.same({}, assert(client.core.listPodForAllNamespaces()).items)
+    local list, err = client.core.listNamespace { retries = 0 }
+    relay:close()
+    assert.is_nil(list)
+    assert.equal(502, err.status)
+    assert.matches("this may be the answer of the proxy http://127.0.0.1:" .. port, tostring(err), 1, true)
+    assert.is_nil(tostring(err):find("sesame", 1, true))
+    for _, line in ipairs(asked) do assert.matches("^GET .* inside%.invalid$", line) end
+  end)
+
   it("says that its rules forbid the server", function()
     local proxy <close> = forwardProxy.http { allow = "^allowed%.example$" }
     local forbidden = failure(proxy, proxy.url)

@@ -2,8 +2,7 @@
  *
  * A target is data, made once and never changed, shared by reference count between threads. Secrets in it are wiped
  * when the last reference goes. What may change while it lives (the files and the credential plugin that it names) is
- * followed by net/credential.h. Fields that name things not yet acted on (proxy) are kept so that the part that will
- * act on them finds them here. */
+ * followed by net/credential.h. */
 #ifndef MOON_KUBE_TARGET_H
 #define MOON_KUBE_TARGET_H
 
