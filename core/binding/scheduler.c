@@ -162,9 +162,17 @@ void moon_scheduler_run_ready(moon_runtime *runtime, lua_State *L) {
   }
 }
 
+/* Ends a task that is not on the C stack, while its handle is kept. */
+static void end_kept(moon_script_task *task, lua_State *L) {
+  int top = lua_gettop(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  lua_rawgetp(L, -1, task);
+  end_suspended(task, L);
+  lua_settop(L, top);
+}
+
 void moon_scheduler_cancel_all(moon_runtime *runtime, lua_State *L, void (*tell)(lua_State *L, moon_script_task *)) {
   lua_checkstack(L, LUA_MINSTACK);
-  int top = lua_gettop(L);
   for (moon_list *node = runtime->tasks.next; node != &runtime->tasks && tell; node = node->next)
     tell(L, MOON_ENTRY(node, moon_script_task, all));
   /* The newest first: what an older one holds, and closes now, younger ones may be using. A closing task may start or
@@ -174,10 +182,21 @@ void moon_scheduler_cancel_all(moon_runtime *runtime, lua_State *L, void (*tell)
     for (moon_list *node = runtime->tasks.prev; node != &runtime->tasks; node = node->prev) {
       moon_script_task *task = MOON_ENTRY(node, moon_script_task, all);
       if (task->active) continue;
-      lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
-      lua_rawgetp(L, -1, task);
-      end_suspended(task, L);
-      lua_settop(L, top);
+      end_kept(task, L);
+      found = true;
+      break;
+    }
+  }
+}
+
+void moon_scheduler_end_stopped(moon_runtime *runtime, lua_State *L, const moon_script_task *also) {
+  lua_checkstack(L, LUA_MINSTACK);
+  for (bool found = true; found;) {
+    found = false;
+    for (moon_list *node = runtime->tasks.next; node != &runtime->tasks; node = node->next) {
+      moon_script_task *task = MOON_ENTRY(node, moon_script_task, all);
+      if (task->active || (task != also && lua_status(task->co) <= LUA_YIELD)) continue;
+      end_kept(task, L);
       found = true;
       break;
     }

@@ -96,6 +96,8 @@ bool moon_runtime_is_idle(const moon_runtime *runtime);
 void moon_scheduler_run_ready(moon_runtime *runtime, lua_State *L);
 /* Ends every suspended task, the newest first; calls `tell` (may be NULL) for each before, the oldest first. */
 void moon_scheduler_cancel_all(moon_runtime *runtime, lua_State *L, void (*tell)(lua_State *L, moon_script_task *task));
+/* After an interruption, instead: ends the tasks whose code it stopped, and `task` (may be NULL); the others go on. */
+void moon_scheduler_end_stopped(moon_runtime *runtime, lua_State *L, const moon_script_task *task);
 /* Logs the failures that nobody joined. */
 void moon_scheduler_report_unjoined(moon_runtime *runtime);
 moon_script_task *moon_script_task_at(lua_State *L, int index);

@@ -1,81 +1,151 @@
-/* repl.c: the plain prompt: a line is tried as an expression first; one that is not finished asks for more. Each is run
- * as a task, so that calls may wait; tasks go on only while a line runs. */
+/* repl.c: the prompt: between the editor, which reads lines, and lua/moonpool/repl/, which knows what they mean.
+ *
+ * A line is handed to repl.take, which says what to do next; what is to be run runs as a task, so that calls may wait,
+ * and Ctrl-C ends that task alone. Nothing else stops while a line is being typed: see editor.c. */
 #include "cli/repl.h"
 
-#include <editline/readline.h>
+#include <errno.h>
 #include <lauxlib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "cli/editor.h"
 #include "cli/run.h"
-#include "moonpool.h"
 
-/* The message of a syntax error ends with this when more input could mend it. */
-static const char end_mark[] = "<eof>";
+enum { DEFAULT_COLUMNS = 80, DEFAULT_ROWS = 24 };
 
-static bool is_incomplete(lua_State *L, int status) {
-  if (status != LUA_ERRSYNTAX) return false;
+static const char module_key; /* registry: the module moonpool.repl */
+
+/* Pushes a function of the module. */
+static void push_function(lua_State *L, const char *name) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key);
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+}
+
+/* --- what the module gets from here --- */
+
+/* notice(text): above the prompt while a line is being typed */
+static int terminal_notice(lua_State *L) {
   size_t len;
-  const char *text = lua_tolstring(L, -1, &len);
-  size_t mark = sizeof end_mark - 1;
-  return len >= mark && strcmp(text + len - mark, end_mark) == 0;
+  const char *text = luaL_checklstring(L, 1, &len);
+  editor_notice(text, len);
+  return 0;
 }
 
-/* Pushes a line as a string; false at the end of the input. */
-static bool read_line(lua_State *L, const char *prompt) {
-  fflush(stdout);
-  char *line = readline(prompt);
-  if (!line) return false;
-  if (*line) add_history(line);
-  lua_pushstring(L, line);
-  free(line);
-  return true;
+/* size() -> columns, rows; nothing: no terminal */
+static int terminal_size(lua_State *L) {
+  if (!editor_is_terminal()) return 0;
+  struct winsize size = {0};
+  ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+  lua_pushinteger(L, size.ws_col > 0 ? size.ws_col : DEFAULT_COLUMNS);
+  lua_pushinteger(L, size.ws_row > 0 ? size.ws_row : DEFAULT_ROWS);
+  return 2;
 }
 
-/* Replaces the line on top by a function, or by a message when the status is not LUA_OK. */
-static int load_lines(lua_State *L) {
-  lua_pushfstring(L, "return %s", lua_tostring(L, -1));
-  int status = luaL_loadbufferx(L, lua_tostring(L, -1), lua_rawlen(L, -1), "=stdin", "t");
-  lua_remove(L, -2);
-  for (;;) {
-    if (status == LUA_OK) break;
+static int terminal_remember(lua_State *L) {
+  editor_remember(luaL_checkstring(L, 1));
+  return 0;
+}
+
+/* makeFolder(path) -> true, or nil and what is wrong: with those above it, for the user alone */
+static int terminal_make_folder(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  for (const char *end = strchr(path + 1, '/');; end = strchr(end + 1, '/')) {
+    lua_pushlstring(L, path, end ? (size_t)(end - path) : strlen(path));
+    if (mkdir(lua_tostring(L, -1), 0700) != 0 && errno != EEXIST) return luaL_fileresult(L, 0, lua_tostring(L, -1));
     lua_pop(L, 1);
-    status = luaL_loadbufferx(L, lua_tostring(L, -1), lua_rawlen(L, -1), "=stdin", "t");
-    if (!is_incomplete(L, status)) break;
-    if (!read_line(L, ">> ")) break;
-    lua_remove(L, -2);
-    lua_pushliteral(L, "\n");
-    lua_insert(L, -2);
-    lua_concat(L, 3);
-    lua_pushnil(L); /* in the place of the message that the next round drops */
-    status = LUA_ERRSYNTAX;
+    if (!end) break;
   }
-  lua_remove(L, -2);
-  return status;
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
-static void print_results(lua_State *L, int first) {
-  int count = lua_gettop(L) - first + 1;
-  if (count <= 0) return;
-  lua_getglobal(L, "print");
-  lua_insert(L, first);
-  if (lua_pcall(L, count, 0, 0) != LUA_OK)
-    fprintf(stderr, "moonpool: cannot print the results: %s\n", luaL_tolstring(L, -1, NULL));
+/* --- completion --- */
+
+static const char *complete(lua_State *L, const char *line) {
+  int top = lua_gettop(L);
+  push_function(L, "complete");
+  lua_pushstring(L, line);
+  const char *text = run_call(L, 1) == EXIT_OK ? lua_tostring(L, -1) : NULL;
+  /* Kept by the registry until the next one. */
+  static const char kept_key;
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &kept_key);
+  lua_settop(L, top);
+  return text;
+}
+
+/* --- lines --- */
+
+static void say(const char *text) {
+  editor_notice(text, strlen(text));
+}
+
+/* Runs what is on top of the stack as a task. */
+static void run_line(lua_State *L) {
+  int code = run_call(L, 0);
+  if (code > 128)
+    say("interrupted");
+  else if (code != EXIT_OK && lua_isstring(L, -1))
+    say(lua_tostring(L, -1));
+  lua_pop(L, 1);
+}
+
+static int start_module(lua_State *L) {
+  static const luaL_Reg functions[] = {{"notice", terminal_notice},
+                                       {"size", terminal_size},
+                                       {"remember", terminal_remember},
+                                       {"makeFolder", terminal_make_folder},
+                                       {NULL, NULL}};
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "moonpool.repl");
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
+  lua_getfield(L, -1, "start");
+  luaL_newlib(L, functions);
+  lua_call(L, 1, 0);
+  return 0;
 }
 
 int repl_run(lua_State *L) {
-  printf("moonpool %s, %s; end with Ctrl-D\n", moon_version(), LUA_RELEASE);
-  rl_initialize();
-  while (read_line(L, "> ")) {
-    int line = lua_gettop(L);
-    int status = load_lines(L);
-    if (status != LUA_OK)
-      fprintf(stderr, "moonpool: %s\n", lua_tostring(L, -1));
-    else if (run_chunk(L, 0) == EXIT_OK)
-      print_results(L, line);
-    lua_settop(L, line - 1);
+  editor_open(L, complete);
+  start_module(L);
+  run_begin_prompt(L);
+  int code = EXIT_OK;
+  for (bool on = true; on;) {
+    lua_settop(L, 0);
+    push_function(L, "prompt");
+    lua_call(L, 0, 1);
+    const char *line;
+    switch (editor_read(L, lua_tostring(L, 1), &line)) {
+    case EDITOR_LINE:
+      push_function(L, "take");
+      lua_pushstring(L, line);
+      lua_call(L, 1, 1); /* a function to run; true: go on; false: leave */
+      on = lua_toboolean(L, -1);
+      if (lua_isfunction(L, -1)) run_line(L);
+      break;
+    case EDITOR_INTERRUPTED:
+      push_function(L, "forget");
+      lua_call(L, 0, 0);
+      break;
+    case EDITOR_TERMINATED:
+      code = 128 + SIGTERM;
+      on = false;
+      break;
+    case EDITOR_END:
+      on = false;
+      break;
+    }
   }
-  printf("\n");
-  return EXIT_OK;
+  lua_settop(L, 0);
+  editor_close();
+  return code;
 }

@@ -17,20 +17,22 @@
 #include "binding/module.h"
 #include "binding/scheduler.h"
 
-/* How many waiting tasks an interruption tells about. */
-enum { TOLD_TASKS = 10 };
+/* How many waiting tasks an interruption tells about; how many signals end a script, and the prompt, whatever they do.
+ */
+enum { TOLD_TASKS = 10, SCRIPT_PATIENCE = 1, PROMPT_PATIENCE = 4 };
 
 static moon_runtime *interrupted_runtime;
 static pthread_t lua_thread;
 static volatile sig_atomic_t interrupted_by; /* the signal; 0: none */
+static volatile sig_atomic_t patience;       /* how many more signals are waited through */
 
-/* A second signal ends the program at once. */
+/* Who sends further ones means it: the program ends at once. */
 static void on_interrupt(int signal_number) {
   if (!pthread_equal(pthread_self(), lua_thread)) {
     pthread_kill(lua_thread, signal_number);
     return;
   }
-  if (interrupted_by) _exit(128 + signal_number);
+  if (patience-- == 0) _exit(128 + signal_number);
   interrupted_by = signal_number;
   moon_runtime_stop(interrupted_runtime);
 }
@@ -46,10 +48,11 @@ static void handle(int signal_number, void (*handler)(int)) {
   sigaction(signal_number, &action, NULL);
 }
 
-static void catch_signals(lua_State *L) {
+static void catch_signals(lua_State *L, int how_many) {
   interrupted_runtime = moon_runtime_of(L);
   lua_thread = pthread_self();
   interrupted_by = 0;
+  patience = how_many;
   handle(SIGINT, on_interrupt);
   handle(SIGTERM, on_interrupt);
 }
@@ -129,7 +132,7 @@ static bool task_over(void *ctx) {
 
 int run_chunk(lua_State *L, int nargs) {
   moon_runtime *runtime = moon_runtime_of(L);
-  catch_signals(L);
+  catch_signals(L, SCRIPT_PATIENCE);
   moon_runtime_spawn(L, nargs);
   moon_script_task *task = moon_script_task_at(L, -1);
   if (!moon_runtime_drive(runtime, L, task_over, task)) {
@@ -152,13 +155,52 @@ int run_chunk(lua_State *L, int nargs) {
   return EXIT_OK;
 }
 
+void run_begin_prompt(lua_State *L) {
+  catch_signals(L, PROMPT_PATIENCE);
+}
+
+/* Returns the signal, or 0. */
+static int drive(lua_State *L, bool (*over)(void *ctx), void *ctx, const moon_script_task *task) {
+  moon_runtime *runtime = moon_runtime_of(L);
+  if (moon_runtime_drive(runtime, L, over, ctx)) return 0;
+  int signal_number = interrupted_by;
+  moon_runtime_resume_after_stop(runtime);
+  moon_scheduler_end_stopped(runtime, L, task);
+  interrupted_by = 0;
+  patience = PROMPT_PATIENCE;
+  return signal_number;
+}
+
+int run_until(lua_State *L, bool (*over)(void *ctx), void *ctx) {
+  return drive(L, over, ctx, NULL);
+}
+
+int run_call(lua_State *L, int nargs) {
+  moon_runtime_spawn(L, nargs);
+  moon_script_task *task = moon_script_task_at(L, -1);
+  int signal_number = drive(L, task_over, task, task);
+  moon_script_task_join(task);
+  int code = signal_number ? 128 + signal_number : task->state == MOON_TASK_DONE ? EXIT_OK : EXIT_SCRIPT;
+  if (code == EXIT_SCRIPT && task->state == MOON_TASK_FAILED) {
+    lua_pushstring(L, luaL_tolstring(task->co, -1, NULL));
+  } else if (code == EXIT_OK && task->nresults > 0) {
+    lua_settop(task->co, -task->nresults); /* the first result */
+    task->nresults = 0;
+    lua_xmove(task->co, L, 1);
+  } else {
+    lua_pushnil(L);
+  }
+  lua_remove(L, -2); /* the handle */
+  return code;
+}
+
 static bool all_over(void *ctx) {
   return moon_runtime_is_idle(ctx);
 }
 
 int run_rest(lua_State *L) {
   moon_runtime *runtime = moon_runtime_of(L);
-  catch_signals(L);
+  catch_signals(L, SCRIPT_PATIENCE);
   if (!moon_runtime_drive(runtime, L, all_over, runtime)) return after_interruption(L);
   leave_signals();
   lua_gc(L, LUA_GCCOLLECT); /* failed tasks that nobody can join any more report themselves */

@@ -7,6 +7,8 @@ local program = {}
 local kubeConfig ---@type moonpool.KubeConfig? read once
 local strategy ---@type string|function|table|nil
 local manager ---@type moonpool.ConnectionManager?
+local openers = {} ---@type fun(manager: moonpool.ConnectionManager)[] to be called when the manager is made
+local patternsInUse = {} ---@type string[] what selected the clusters
 local broken = {} ---@type { name: string, err: moonpool.Error }[] contexts that could not become clusters
 
 local function loadKubeConfig()
@@ -47,6 +49,16 @@ local function select(patterns, names)
   return found
 end
 
+--- The names of all contexts there are.
+---@return string[]?, moonpool.Error?
+function program.contexts()
+  local config, err = loadKubeConfig()
+  if not config then return nil, err end
+  local names = {}
+  for index, context in ipairs(config:getContexts()) do names[index] = context.name end
+  return names
+end
+
 --- The program's --context, all of them. A single context that they select is the default of whatever takes a context; where there
 --- are several, whoever takes one has to name it.
 ---@param patterns string[]
@@ -56,15 +68,21 @@ end
 function program.selectContexts(patterns, option)
   option = option or "--context"
   if #patterns == 0 then return true end
-  local config, err = loadKubeConfig()
-  if not config then return nil, option .. ": " .. err.message end
-  local names = {}
-  for index, context in ipairs(config:getContexts()) do names[index] = context.name end
+  local names, err = program.contexts()
+  if not names then return nil, option .. ": " .. err.message end
   local selected, problem = select(patterns, names)
   if not selected then return nil, option .. ": " .. problem end
-  core.selectedContexts = selected
+  core.selectedContexts, patternsInUse = selected, patterns
   if #selected == 1 then core.defaultContext = selected[1] end
   return true
+end
+
+--- What the clusters are called together: the pattern, or the one context.
+---@return string
+function program.label()
+  if #patternsInUse > 0 then return table.concat(patternsInUse, " ") end
+  local config = loadKubeConfig()
+  return config and config:getCurrentContext() or "moonpool"
 end
 
 -- ---------------------------------------------------------------------------------------------------- --strategy
@@ -124,7 +142,52 @@ local function open()
     defaultPoolConfig = { minConnections = 0 }, -- most scripts have one or two requests for each cluster
   }
   for _, name in ipairs(names) do add(config, name) end
+  for _, opener in ipairs(openers) do opener(manager) end
   return manager
+end
+
+--- Whether the manager has been made.
+---@return boolean
+function program.isOpen() return manager ~= nil end
+
+--- Calls fn(manager) when the manager is made, or now.
+---@param fn fun(manager: moonpool.ConnectionManager)
+function program.onOpen(fn)
+  openers[#openers + 1] = fn
+  if manager then fn(manager) end
+end
+
+--- A client of the clusters.
+---@return moonpool.KubernetesClient?, moonpool.Error?
+function program.client()
+  local names = open():clusters()
+  return manager:client(#names == 1 and names[1] or nil)
+end
+
+--- From now on these contexts; clusters that are in use already stay as they are.
+---@param patterns string[]
+---@return string[]? names
+---@return string? problem
+function program.use(patterns)
+  local all, err = program.contexts()
+  if not all then return nil, tostring(err) end
+  local names, problem = select(patterns, all)
+  if not names then return nil, problem end
+  core.selectedContexts, patternsInUse = names, patterns
+  core.defaultContext = #names == 1 and names[1] or nil
+  if not manager then return names end
+  local wanted, there = {}, {}
+  for _, name in ipairs(names) do wanted[name] = true end
+  for name in pairs(manager:getStats()) do
+    there[name] = true
+    if not wanted[name] then core.spawn(manager.removeCluster, manager, name) end
+  end
+  broken = {}
+  local config = loadKubeConfig()
+  for _, name in ipairs(names) do
+    if not there[name] then add(config, name) end
+  end
+  return names
 end
 
 -- A manager in all but its making: reading a field, which calling a method begins with, makes the real one.
@@ -146,5 +209,19 @@ local clusters = setmetatable({}, {
 })
 
 rawset(_G, "clusters", clusters)
+
+-- ---------------------------------------------------------------------------------------------------- the namespace
+
+local namespace ---@type string?
+
+--- The namespace of calls that name none, in place of the contexts' own; nil: those again.
+---@param name string?
+function program.setNamespace(name)
+  namespace = name
+  require("moonpool.session").useNamespace(name)
+end
+
+---@return string?
+function program.namespace() return namespace end
 
 return program

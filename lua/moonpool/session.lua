@@ -22,6 +22,17 @@ local session = {}
 --- Is told how each call ended.
 ---@alias moonpool.CallObserver fun(cluster: string, message: moonpool.core.Request, err: moonpool.Error?, duration: number)
 
+-- What useNamespace overrides: the facts of each session, and the namespace that its context has.
+local namespaces = setmetatable({}, { __mode = "k" }) ---@type table<table, string|false>
+local override ---@type string?
+
+--- The namespace of calls that name none, in all sessions; nil: each context's own again.
+---@param name string?
+function session.useNamespace(name)
+  override = name
+  for info, own in pairs(namespaces) do info.namespace = name or own or nil end
+end
+
 ---@param handle moonpool.core.Pool
 ---@param guard fun()?
 ---@param observe moonpool.CallObserver?
@@ -29,6 +40,8 @@ local session = {}
 function session.new(handle, guard, observe)
   local self = setmetatable({ handle = handle, guard = guard, observe = observe, info = handle:info(), warned = {} }, Session)
   self.discovery = discovery.new(self)
+  namespaces[self.info] = self.info.namespace or false
+  if override then self.info.namespace = override end
   return self
 end
 

@@ -1,0 +1,285 @@
+/* editor.c: see editor.h. libedit edits; this file gives it its characters, and between two characters the runtime's
+ * loop runs.
+ *
+ * libedit knows best what is on the screen, and can be asked to act from within a key's function only. So whatever
+ * happens beside the keys (a notice, a new window size, waking from Ctrl-Z) is handed to libedit as a character that
+ * nobody can type, bound to a function of ours; Ctrl-C, as the end of the line. A notice is written from the prompt's
+ * function: libedit asks for the prompt when it has just cleared what it had drawn, with the cursor where that began.
+ *
+ * Runs on the Lua thread. The handles on the loop live as long as the process. */
+#include "cli/editor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <histedit.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+#include <wchar.h>
+
+#include "base/buffer.h"
+#include "binding/runtime.h"
+#include "cli/run.h"
+
+/* REDRAW: a control of the C1 set: no key sends it. */
+enum { REDRAW = 0x80, KEPT_LINES = 1000 };
+
+static struct {
+  EditLine *el; /* NULL: no terminal */
+  History *history;
+  editor_complete *complete;
+  lua_State *L; /* of the read that runs */
+  const char *prompt;
+  bool reading;
+
+  uv_poll_t input;
+  bool polls; /* a file cannot be waited for: it can be read always */
+  uv_signal_t resize, suspend;
+  bool readable, resized, suspended;
+
+  unsigned char bytes[512]; /* typed, and not taken yet */
+  size_t first, end;
+  bool ended;
+  mbstate_t partial; /* of a character */
+
+  moon_buffer notices; /* to be shown above the prompt */
+  bool cleared;        /* the next prompt is drawn on a clear place */
+  int signal;          /* came while the line was typed */
+  moon_buffer line;    /* without a terminal */
+} self;
+
+bool editor_is_terminal(void) {
+  return self.el != NULL;
+}
+
+/* --- waiting for input --- */
+
+static void on_input(uv_poll_t *poll, int status, int events) {
+  (void)status, (void)events; /* an error shows when it is read */
+  self.readable = true;
+  uv_poll_stop(poll);
+}
+
+static void on_resize(uv_signal_t *handle, int number) {
+  (void)handle, (void)number;
+  self.resized = true;
+}
+
+static void on_suspend(uv_signal_t *handle, int number) {
+  (void)handle, (void)number;
+  self.suspended = true;
+}
+
+static bool has_news(void *ctx) {
+  (void)ctx;
+  return self.readable || self.resized || self.suspended || self.notices.len > 0;
+}
+
+static void wait_for_news(void) {
+  if (self.polls)
+    uv_poll_start(&self.input, UV_READABLE, on_input);
+  else
+    self.readable = true;
+  int number = run_until(self.L, has_news, NULL);
+  if (number) self.signal = number;
+  if (self.polls) uv_poll_stop(&self.input);
+}
+
+static void read_bytes(void) {
+  self.readable = false;
+  ssize_t count = read(STDIN_FILENO, self.bytes, sizeof self.bytes);
+  if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  self.first = 0;
+  self.end = count > 0 ? (size_t)count : 0;
+  self.ended = count <= 0;
+}
+
+/* --- what libedit calls --- */
+
+/* Takes a whole character out of the bytes; bytes that are none are dropped. */
+static bool take_character(wchar_t *out) {
+  while (self.first < self.end) {
+    char byte = (char)self.bytes[self.first++];
+    size_t used = mbrtowc(out, &byte, 1, &self.partial);
+    if (used == (size_t)-1) memset(&self.partial, 0, sizeof self.partial);
+    if (used == 0 || used == 1) return true;
+  }
+  return false;
+}
+
+/* As a shell's job: the terminal is the shell's meanwhile. */
+static void suspend(void) {
+  el_set(self.el, EL_PREP_TERM, 0);
+  raise(SIGSTOP);
+  el_set(self.el, EL_PREP_TERM, 1);
+}
+
+static int next_character(EditLine *el, wchar_t *out) {
+  for (;;) {
+    bool changed = self.resized || self.suspended;
+    if (self.suspended) suspend();
+    if (self.resized) el_resize(el);
+    self.resized = self.suspended = false;
+    if (self.signal)
+      *out = L'\n';
+    else if (take_character(out))
+      return 1;
+    else if (changed || self.notices.len > 0)
+      *out = REDRAW;
+    else
+      *out = L'\0';
+    if (*out) return 1;
+    if (self.ended) return 0;
+    if (self.readable)
+      read_bytes();
+    else
+      wait_for_news();
+  }
+}
+
+static unsigned char redraw(EditLine *el, int key) {
+  (void)el, (void)key;
+  self.cleared = true;
+  return CC_REDISPLAY;
+}
+
+static unsigned char complete(EditLine *el, int key) {
+  (void)key;
+  const LineInfo *line = el_line(el);
+  moon_buffer before = {0};
+  moon_buffer_add(&before, line->buffer, (size_t)(line->cursor - line->buffer));
+  const char *insert = self.complete(self.L, before.len ? before.data : "");
+  moon_buffer_free(&before);
+  if (!insert) return CC_REFRESH_BEEP;
+  if (*insert) el_insertstr(el, insert);
+  return self.notices.len > 0 ? redraw(el, key) : CC_REFRESH;
+}
+
+static void write_notices(void) {
+  fwrite(self.notices.data, 1, self.notices.len, stdout);
+  moon_buffer_clear(&self.notices);
+}
+
+static char *prompt(EditLine *el) {
+  (void)el;
+  if (self.cleared && self.notices.len > 0) write_notices();
+  self.cleared = false;
+  return (char *)self.prompt;
+}
+
+/* --- the editor --- */
+
+/* In the user's language; where the environment names none, in UTF-8 all the same. */
+static void choose_characters(void) {
+  setlocale(LC_CTYPE, "");
+  if (strcmp(nl_langinfo(CODESET), "ANSI_X3.4-1968") == 0) setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static void open_terminal(void) {
+  self.el = el_init("moonpool", stdin, stdout, stderr);
+  if (!self.el) return;
+  HistEvent event;
+  self.history = history_init();
+  history(self.history, &event, H_SETSIZE, KEPT_LINES);
+  history(self.history, &event, H_SETUNIQUE, 1);
+  el_set(self.el, EL_SIGNAL, 0);
+  el_set(self.el, EL_EDITOR, "emacs");
+  el_set(self.el, EL_HIST, history, self.history);
+  el_set(self.el, EL_PROMPT, prompt);
+  el_set(self.el, EL_GETCFN, next_character);
+  el_source(self.el, NULL); /* the user's ~/.editrc */
+  el_set(self.el, EL_ADDFN, "moonpool-redraw", "draw the line again", redraw);
+  el_set(self.el, EL_ADDFN, "moonpool-complete", "complete the word", complete);
+  static const char *const keys[][2] = {{"\\200", "moonpool-redraw"}, {"^I", "moonpool-complete"}};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    el_set(self.el, EL_BIND, keys[i][0], keys[i][1], NULL);
+    el_set(self.el, EL_BIND, "-a", keys[i][0], keys[i][1], NULL); /* vi's command mode */
+  }
+  el_set(self.el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+}
+
+void editor_open(lua_State *L, editor_complete *complete_line) {
+  uv_loop_t *loop = moon_runtime_loop(moon_runtime_of(L));
+  self.complete = complete_line;
+  choose_characters();
+  if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) open_terminal();
+  int flags = fcntl(STDIN_FILENO, F_GETFL);
+  self.polls = uv_poll_init(loop, &self.input, STDIN_FILENO) == 0;
+  /* libuv makes it non-blocking, and with it the terminal that others write to. */
+  fcntl(STDIN_FILENO, F_SETFL, flags);
+  uv_signal_init(loop, &self.resize);
+  uv_signal_init(loop, &self.suspend);
+  if (self.el) uv_signal_start(&self.resize, on_resize, SIGWINCH);
+}
+
+void editor_close(void) {
+  uv_signal_stop(&self.resize);
+  if (self.el) el_end(self.el);
+  if (self.history) history_end(self.history);
+  self.el = NULL;
+  moon_buffer_free(&self.line);
+}
+
+void editor_remember(const char *line) {
+  HistEvent event;
+  if (self.history) history(self.history, &event, H_ENTER, line);
+}
+
+void editor_notice(const char *text, size_t len) {
+  if (len == 0) return;
+  moon_buffer_add(&self.notices, text, len);
+  if (text[len - 1] != '\n') moon_buffer_add_char(&self.notices, '\n');
+  if (self.reading && self.el) return;
+  write_notices();
+  fflush(stdout);
+}
+
+/* Without a terminal. */
+static const char *read_plain(void) {
+  moon_buffer_clear(&self.line);
+  for (;;) {
+    while (self.first < self.end) {
+      char byte = (char)self.bytes[self.first++];
+      if (byte != '\n') moon_buffer_add_char(&self.line, byte);
+      if (byte == '\n') goto whole;
+    }
+    if (self.ended && self.line.len > 0) goto whole;
+    if (self.ended || self.signal) return NULL;
+    if (self.readable)
+      read_bytes();
+    else
+      wait_for_news();
+  }
+whole:
+  return self.line.len ? self.line.data : "";
+}
+
+static const char *read_typed(void) {
+  int count = 0;
+  uv_signal_start(&self.suspend, on_suspend, SIGTSTP);
+  const char *line = el_gets(self.el, &count);
+  uv_signal_stop(&self.suspend);
+  if (!line || count <= 0) return NULL;
+  moon_buffer_clear(&self.line);
+  moon_buffer_add(&self.line, line, strcspn(line, "\n"));
+  return self.line.len ? self.line.data : "";
+}
+
+editor_outcome editor_read(lua_State *L, const char *prompt_text, const char **line) {
+  fflush(stdout);
+  self.L = L;
+  self.prompt = prompt_text;
+  self.signal = 0;
+  self.reading = true;
+  *line = self.el ? read_typed() : read_plain();
+  self.reading = false;
+  if (!*line && self.el && !self.signal) fputc('\n', stdout);
+  if (self.notices.len > 0) write_notices();
+  if (self.signal) return self.signal == SIGINT ? EDITOR_INTERRUPTED : EDITOR_TERMINATED;
+  return *line ? EDITOR_LINE : EDITOR_END;
+}
