@@ -6,9 +6,12 @@
 --   real.endpoints "real-2"                        -- URLs, that of the kubeconfig first
 --   real.kill(WHERE); real.restart(WHERE)          -- kill -9; returns when it is ready again
 --   real.stop(WHERE); real.cont(WHERE)             -- SIGSTOP, SIGCONT
+--   real.flags(WHERE, { "--goaway-chance=0.02" })  -- kills them, and starts them with further flags; {}: without
+--   real.audit "real-2"                            -- flags that make them write down each request that comes, and their reader
 --   real.pids "real-2"                             -- of its API servers
 --   real.connections(real.port "real-2")
 local clusters = require "spec.support.clusters"
+local core = require "moonpool.core"
 
 local real = {}
 
@@ -46,6 +49,45 @@ end
 function real.restart(where)
   local number, names = processes(where)
   for _, name in ipairs(names) do run(("PROCESS=%s/%s scripts/dev/apiserver-up '%s'"):format(number, name, folder)) end
+end
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "w"))
+  file:write(text)
+end
+
+--- Lets API servers begin anew with these flags besides their usual ones.
+---@param where string
+---@param flags string[]
+function real.flags(where, flags)
+  write(("%s/%s/apiserver.flags"):format(folder, processes(where)), #flags > 0 and table.concat(flags, "\n") .. "\n" or "")
+  real.kill(where)
+  real.restart(where)
+end
+
+--- An audit log: the flags for it, and a function that gives an iterator over its entries, "METHOD path?query", so far.
+---@param where string
+---@return string[] flags
+---@return fun(): fun(): string?
+function real.audit(where)
+  local base = ("%s/%s/audit"):format(folder, processes(where))
+  os.remove(base .. ".log")
+  write(base .. ".yaml", [[
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [ResponseStarted, ResponseComplete, Panic]
+rules: [{level: Metadata}]
+]])
+  return { ("--audit-policy-file=%s.yaml"):format(base), ("--audit-log-path=%s.log"):format(base) }, function()
+    local nextLine = io.lines(base .. ".log")
+    return function()
+      local line = nextLine()
+      if not line then return nil end
+      local entry = assert(core.json.decode(line))
+      return (({ create = "POST", get = "GET", list = "GET", update = "PUT", patch = "PATCH" })[entry.verb] or entry.verb)
+        .. " " .. entry.requestURI
+    end
+  end
 end
 
 ---@param where string
