@@ -200,8 +200,9 @@ describe("manager:each", function()
     end)
   end)
 
-  it("runs at most `concurrency` at a time", function()
-    for _, case in ipairs { { nil, 8 }, { 3, 3 } } do
+  it("runs at most `concurrency` at a time, 25 where nothing was said", function()
+    for i = 1, 20 do assert(manager:addCluster { name = "again-" .. i, kubeConfig = kubeConfig, context = "sim-1" }) end
+    for _, case in ipairs { { nil, 25 }, { 3, 3 } } do
       local now, most = 0, 0
       assert(manager:each(function()
         now = now + 1
@@ -275,12 +276,25 @@ describe("manager:each", function()
       assert.equal(2, results["sim-3"].attempts)
     end)
 
+    it("waits as long as the server says", function()
+      faulty("sim-1", { type = "status", code = 429, retryAfter = 1, path = "/api/*", count = 1 })
+      local results = assert(manager:each(function(client)
+        return client:request { path = "/api/v1/namespaces", retries = 0 }
+      end, { clusters = "sim-[12]", retries = 1 }))
+      assert.is_true(results["sim-1"].ok)
+      assert.equal(2, results["sim-1"].attempts)
+      assert.is_true(results["sim-1"].duration >= 1000)
+      assert.is_true(results["sim-2"].duration < 1000)
+    end)
+
     it("gives up with the last error, and does not repeat what would fail again", function()
       faulty("sim-1", { type = "status", code = 500, path = "/api/*" })
       local results = assert(manager:each(function(client, name)
         if name == "sim-3" then error("no") end
         return client:request { path = name == "sim-1" and "/api/v1/namespaces" or "/no/such/path", retries = 0 }
       end, { clusters = "sim-[123]", retries = 1 }))
+      assert.is_true(results.partial) -- although none succeeded
+      assert.equal("0 of 3 clusters, 3 failed: sim-1, sim-2, sim-3", tostring(results))
       assert.equal(2, results["sim-1"].attempts)
       assert.equal(500, results["sim-1"].err.status)
       assert.equal(1, results["sim-2"].attempts)

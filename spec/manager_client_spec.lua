@@ -281,6 +281,22 @@ describe("a client of a manager", function()
     failed("notFound", 'has no resource "gadgets"', client.resources.gadgets.list())
   end)
 
+  it("asks each cluster for a kind in the version that it has", function()
+    for name, version in pairs { ["sim-1"] = "v1", ["sim-2"] = "v2" } do
+      assert(manager:client(name).resources["customresourcedefinitions"].create {
+        metadata = { name = "sprockets.sample.com" },
+        spec = { group = "sample.com", scope = "Namespaced", names = { plural = "sprockets", kind = "Sprocket", singular = "sprocket" },
+          versions = { { name = version, served = true, storage = true, schema = { openAPIV3Schema = { type = "object" } } } } } })
+    end
+    local client, versions = assert(manager:client "sim-[12]"), {}
+    for _ = 1, 4 do
+      local list, err, answer = client.resources.sprockets.list { namespace = "default" }
+      assert.is_nil(err)
+      versions[answer.cluster] = list.apiVersion
+    end
+    assert.same({ ["sim-1"] = "sample.com/v1", ["sim-2"] = "sample.com/v2" }, versions)
+  end)
+
   -- --------------------------------------------------------------------------------------------------------- the rest
   it("has no pool, no events and no end of the clusters of its own", function()
     local client = assert(manager:client())

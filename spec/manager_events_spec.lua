@@ -207,4 +207,44 @@ describe("a manager's events", function()
     assert.same({ { "sim-2", "NamespaceList" } }, answered)
     assert.equal(0, manager:getStats()["sim-2"].weight)
   end)
+
+  it("may be handled by what takes the cluster, or the manager, away", function()
+    local manager = here:manager()
+    local told = {}
+    local function note(text) told[#told + 1] = text end
+    manager:once("connectionAcquired", function(_, name)
+      note("acquired " .. name)
+      note("removed " .. tostring(manager:removeCluster(name)))
+      note("acquired " .. assert(manager:lease("sim-1")).cluster)
+      manager:dispose() -- waits for that lease's grace, unless the lease is collected
+      note "disposed"
+    end)
+    manager:on("clusterRemoved", function(name) note("event of " .. name) end)
+    local lease = assert(manager:lease "sim-2")
+    moonpool.sleep(50)
+    assert.same({ "acquired sim-2" }, told) -- the lease has its time
+    lease:release()
+    eventually(LONG, "the disposal", function()
+      collectgarbage()
+      return told[#told] == "disposed" or told[#told - 1] == "disposed"
+    end)
+    assert.same({ "acquired sim-2", "event of sim-2", "removed true", "acquired sim-1" }, table.move(told, 1, 4, 1, {}))
+    assert.error_matches(function() manager:acquire() end, "ConnectionManager was disposed")
+  end)
+
+  it("are those of one manager, although another one has clusters of the same names", function()
+    local one <close> = here:manager()
+    local other <close> = here:manager()
+    local told = {}
+    one:on("connectionAcquired", function(_, name) told[#told + 1] = "one " .. name end)
+    other:on("connectionAcquired", function(_, name) told[#told + 1] = "other " .. name end)
+    local mine, theirs = assert(one:lease "sim-1"), assert(other:lease "sim-2")
+    assert.error_matches(function() one:release("sim-2", theirs.connection) end, "was not acquired from this manager")
+    mine:release()
+    theirs:release()
+    one:dispose()
+    assert(other:lease "sim-1"):release()
+    moonpool.poll(20)
+    assert.same({ "one sim-1", "other sim-2", "other sim-1" }, told)
+  end)
 end)

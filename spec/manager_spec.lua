@@ -242,6 +242,7 @@ describe("a manager", function()
     assert.equal("running", removal:status())
     assert.is_nil(manager:getStats()["sim-2"])
     assert.same({ "sim-1", "sim-3" }, manager:clusters())
+    assert.matches("%(2 clusters,", tostring(manager))
     assert(connection:makeApiClient(moonpool.CoreV1Api).listNamespace()) -- the lease still works
     manager:release(cluster, connection)
     assert.is_true(removal:join())
@@ -332,6 +333,32 @@ describe("a manager", function()
       local stats = manager:getStats()["sim-1"]
       return stats.poolStats.idle == 1 and stats.poolStats.waitQueueLength == 0 and stats.inFlight == 0
     end)
+  end)
+
+  it("gives back what a task got that is cancelled before it hears of it", function()
+    local manager <close> = here:manager { defaultPoolConfig = { minConnections = 1, maxConnections = 1 } }
+    local held = assert(manager:lease "sim-1")
+    local waiter = moonpool.spawn(manager.acquire, manager, "sim-1")
+    eventually(LONG, "a waiter", function() return manager:getStats()["sim-1"].poolStats.waitQueueLength == 1 end)
+    held:release()
+    moonpool.spawn(waiter.cancel, waiter) -- has its turn before the waiter, which is ready once the answer was taken in
+    local until_ = core.now() + 20
+    while core.now() < until_ do end -- luacheck: ignore 542 (the answer comes meanwhile)
+    moonpool.sleep(1)
+    assert.equal("cancelled", waiter:status())
+    eventually(LONG, "the connection to be idle", function()
+      local stats = manager:getStats()["sim-1"]
+      return stats.poolStats.idle == 1 and stats.poolStats.inUse == 0 and stats.inFlight == 0
+    end)
+  end)
+
+  it("gives a cluster's pool the default options, but for those of its own", function()
+    local manager <close> = here:manager({ defaultPoolConfig = { minConnections = 1, acquireTimeout = 50 } },
+      { ["sim-1"] = { poolConfig = { maxConnections = 1 } } })
+    local held <close> = assert(manager:lease "sim-1") -- luacheck: ignore held
+    local took, cluster, err = timed(manager.acquire, manager, "sim-1")
+    failed("acquireTimeout", "at most 1", cluster, err)
+    assert.is_true(took < 5000)
   end)
 
   it("keeps its pool while a lease of it is held, and closes all once nobody can reach it", function()
@@ -541,7 +568,19 @@ describe("a manager", function()
     eventually(LONG, "the line", function() return #lines == 1 end)
     assert.matches("^warn: the strategy %(spec/manager_spec.lua:%d+%) raised an error: .*no idea; another cluster was chosen", lines[1])
     lease:release()
+    moonpool.log.warn("of somebody else")
+    assert.equal(2, #lines)
     manager:dispose()
+    moonpool.log.setLevel "off" -- what goes to standard error instead
+    moonpool.log.warn("too late")
+    manager = moonpool.ConnectionManager { logger = logger }
+    assert.matches("0 clusters", tostring(manager))
+    manager = nil -- luacheck: ignore manager
+    collectgarbage()
+    collectgarbage()
+    moonpool.log.error("too late")
+    moonpool.log.setLevel "warn"
+    assert.equal(2, #lines)
     assert.error_matches(function() moonpool.ConnectionManager { logger = {} } end, "option logger: expected a table with the functions")
   end)
 end)

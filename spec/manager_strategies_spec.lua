@@ -139,28 +139,60 @@ describe("choosing a cluster", function()
     assert.is_true(manager:getStats()["sim-2"].latency >= 50)
   end)
 
-  it("is exact while many callers lease at once, and while clusters leave and come back", function()
-    local manager <close> = here:manager { defaultPoolConfig = { minConnections = 1, maxConnections = 20 } }
-    local counts = {}
-    local function lease()
-      local one <close> = assert(manager:lease())
-      counts[one.cluster] = (counts[one.cluster] or 0) + 1
-      moonpool.sleep(1)
-    end
-    local function many(times)
-      counts = {}
-      local tasks = {}
-      for i = 1, times do tasks[i] = moonpool.spawn(lease) end
+  describe("while many callers lease at once, and clusters leave and come back,", function()
+    --- Where so many leases were that were begun at once, each held for a moment. There are too few connections for all: most wait.
+    local function many(manager, times)
+      local counts, tasks = { ["sim-1"] = 0, ["sim-2"] = 0, ["sim-3"] = 0 }, {}
+      for i = 1, times do
+        tasks[i] = moonpool.spawn(function()
+          local one <close> = assert(manager:lease())
+          counts[one.cluster] = counts[one.cluster] + 1
+          moonpool.sleep(1)
+        end)
+      end
       for _, task in ipairs(tasks) do task:join() end
-      return counts
+      return { counts["sim-1"], counts["sim-2"], counts["sim-3"] }
     end
-    assert.same({ ["sim-1"] = 20, ["sim-2"] = 20, ["sim-3"] = 20 }, many(60))
-    assert(manager:removeCluster "sim-2")
-    assert.same({ ["sim-1"] = 20, ["sim-3"] = 20 }, many(40))
-    assert(manager:addCluster(here:cluster "sim-2"))
-    here.settled(manager)
-    local after = many(60)
-    for _, name in ipairs(here.names) do assert.is_true(math.abs(after[name] - 20) <= 1, name) end
+
+    --- Calls check(counts, what there should be of each) for all three, without sim-2, and for all three again.
+    local function through(strategy, times, expected, check)
+      local weights = { ["sim-1"] = { weight = 5 }, ["sim-2"] = { weight = 3 }, ["sim-3"] = { weight = 2 } }
+      local manager <close> = here:manager({ loadBalancingStrategy = strategy,
+        defaultPoolConfig = { minConnections = 1, maxConnections = 5 } }, weights)
+      check(many(manager, times), expected[1])
+      assert(manager:removeCluster "sim-2")
+      check(many(manager, times), expected[2])
+      assert(manager:addCluster(here:cluster("sim-2", weights["sim-2"])))
+      here.settled(manager)
+      check(many(manager, times), expected[1])
+    end
+
+    --- Each within so many of what it should be: what a period that another change has cut in two may leave over.
+    local function within(bound)
+      return function(counts, expected)
+        for i, count in ipairs(counts) do
+          assert.is_true(math.abs(count - expected[i]) <= bound, ("%s, expected %s"):format(table.concat(counts, " "),
+            table.concat(expected, " ")))
+        end
+      end
+    end
+
+    it("round-robin is exact", function()
+      through(Strategy.ROUND_ROBIN, 60, { { 20, 20, 20 }, { 30, 0, 30 } }, within(1))
+    end)
+
+    it("weighted is exact", function()
+      through(Strategy.WEIGHTED, 70, { { 35, 21, 14 }, { 50, 0, 20 } }, within(1))
+    end)
+
+    it("least-connections is even", function()
+      through(Strategy.LEAST_CONNECTIONS, 60, { { 20, 20, 20 }, { 30, 0, 30 } }, within(1))
+    end)
+
+    it("random is even within 5 standard deviations", function()
+      local three, two = 300 / 3, 300 / 2
+      through(Strategy.RANDOM, 300, { { three, three, three }, { two, 0, two } }, within(5 * math.sqrt(300 / 4)))
+    end)
   end)
 
   -- ------------------------------------------------------------------------------------------------------ in Lua, good

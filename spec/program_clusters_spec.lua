@@ -98,6 +98,15 @@ describe("the program over several clusters", function()
       assert.equal(0, result.code)
     end)
 
+    it("connects to no cluster before a request goes there: probes have connections of their own", function()
+      local result = run("--context", "sim-?", "-e", [[
+        clusters:checkHealth()
+        assert(clusters:client("sim-2").core.listNamespace())
+        for _, name in ipairs(clusters:clusters()) do print(name, clusters:getStats()[name].poolStats.created) end]])
+      assert.equal("", result.err)
+      assert.equal("sim-1\t0\nsim-2\t1\nsim-3\t0\n", result.out)
+    end)
+
     it("says what is wrong with the kubeconfig when it is used", function()
       local result = program.withFile("{}", function(path) return program.run("--kubeconfig", path, "-e", "clusters:each(print)") end)
       assert.equal(1, result.code)

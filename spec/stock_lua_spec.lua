@@ -54,6 +54,31 @@ describe("in stock lua5.4", function()
     assert.equal(0, result.code)
   end)
 
+  it("a manager works: calls, leases, a strategy, fail-over, a fan-out, events inside what waits, and an end without dispose", function()
+    local fleet = require "spec.support.fleet"
+    local clusters <close> = fleet.start { clusters = 3 }
+    clusters:fault("sim-2", { type = "die" })
+    local result = stock(([[
+      local moonpool = require "moonpool"
+      local manager = moonpool.ConnectionManager { clusterHealthCheckInterval = 100, defaultPoolConfig = { minConnections = 1 } }
+      for i = 1, 3 do assert(manager:addCluster { name = "sim-" .. i, kubeConfigPath = %q, context = "sim-" .. i }) end
+      local down
+      manager:on("clusterUnhealthy", function(name) down = name end)
+      for _ = 1, 1000 do if down then break end moonpool.poll(10) end
+      print(down, manager:getStats()["sim-2"].healthy)
+      manager:setStrategy(function(candidates) return candidates[#candidates] end)
+      local one, other = assert(manager:lease()), assert(manager:lease "sim-2")
+      print(one.cluster, other.cluster)
+      one:release()
+      other:release()
+      print(select(3, manager:client("sim-[12]").core.listNamespace()).cluster)
+      local results = assert(manager:each(function(client) return client.core.listNamespace() end))
+      print(results["sim-1"].ok, results["sim-2"].ok, results["sim-3"].ok)]]):format(clusters.kubeconfig))
+    assert.equal("", result.err)
+    assert.equal("sim-2\tfalse\nsim-3\tsim-3\nsim-1\ntrue\tfalse\ttrue\n", result.out)
+    assert.equal(0, result.code)
+  end)
+
   it("ends cleanly while threads of a pool are still on their way out", function()
     for _ = 1, 10 do -- the module must stay in memory for them: without that, most of these crash
       local result = stock [[
