@@ -392,7 +392,7 @@ static moon_error *no_keepalive_error(const moon_transport *t, int status) {
 void moon_transport_first_over(moon_transport *t, CURLcode result, bool answered) {
   t->first = NULL;
   if (t->lookup >= 0) {
-    if (result == CURLE_COULDNT_RESOLVE_HOST)
+    if (result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_RESOLVE_PROXY)
       moon_lookup_end(t->lookup);
     else
       moon_lookup_give_up(t->lookup);
