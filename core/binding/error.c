@@ -6,21 +6,11 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "binding/fields.h"
 #include "binding/json.h"
 
 static const char meta_key; /* registry: the metatable of error objects */
 static const char last_key; /* registry: the last error object that a call returned */
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-  if (!text) return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
 
 /* The `details` of a Status object, decoded; a text that is not JSON is left out. */
 static void set_details(lua_State *L, const char *text) {

@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "binding/fields.h"
 #include "binding/scheduler.h"
 #include "cluster/network.h"
 
@@ -68,11 +69,6 @@ static void wake(void *ctx) {
   if (atomic_exchange(&hub->posted, true)) return;
   atomic_fetch_add(&hub->refs, 1);
   moon_runtime_post(hub->runtime, &hub->completion);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
 }
 
 /* The connection as it was at the moment of the event; nil when the event concerns none. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "binding/error.h"
+#include "binding/fields.h"
 
 #define KUBECONFIG_TYPE "moonpool.KubeConfig"
 
@@ -104,17 +105,6 @@ static int get_current_context(lua_State *L) {
   return 1;
 }
 
-static void set_text(lua_State *L, const char *field, const char *text) {
-  if (!text) return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, field);
-}
-
-static void set_boolean(lua_State *L, const char *field, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, field);
-}
-
 static int get_contexts(lua_State *L) {
   const moon_kubeconfig *config = moon_check_kubeconfig(L, 1);
   size_t count = moon_kubeconfig_context_count(config);
@@ -145,8 +135,8 @@ static int get_clusters(lua_State *L) {
     set_text(L, "tlsServerName", info.tls_server_name);
     set_text(L, "caFile", info.certificate_authority);
     set_text(L, "proxyUrl", info.proxy_url);
-    set_boolean(L, "skipTLSVerify", info.insecure_skip_tls_verify);
-    set_boolean(L, "hasCaData", info.has_ca_data);
+    set_flag(L, "skipTLSVerify", info.insecure_skip_tls_verify);
+    set_flag(L, "hasCaData", info.has_ca_data);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   return 1;
@@ -166,9 +156,9 @@ static int get_users(lua_State *L) {
     set_text(L, "tokenFile", info.token_file);
     set_text(L, "execCommand", info.exec_command);
     set_text(L, "authProvider", info.auth_provider);
-    set_boolean(L, "hasToken", info.has_token);
-    set_boolean(L, "hasPassword", info.has_password);
-    set_boolean(L, "hasClientCertificate", info.has_client_certificate);
+    set_flag(L, "hasToken", info.has_token);
+    set_flag(L, "hasPassword", info.has_password);
+    set_flag(L, "hasClientCertificate", info.has_client_certificate);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   return 1;

@@ -1,61 +1,49 @@
-/* manager.c: see manager.h.
+/* manager.c: see manager.h and manager_handle.h.
  *
  * Who makes a call or a lease chooses here, on the Lua thread, when the manager's strategy is a script's; otherwise the
  * core chooses. What happens later (retries, another cluster) is the core's. The handle keeps a reference of each of
  * its clusters until it is drained, so that the universe's end can wait for them. Runs on the Lua thread, except
- * `leased` and `checked`. */
+ * `checked`. */
 #include "binding/manager.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "binding/call.h"
-#include "binding/connection.h"
 #include "binding/error.h"
 #include "binding/events.h"
 #include "binding/kubeconfig.h"
+#include "binding/manager_handle.h"
 #include "binding/options.h"
 #include "binding/pool.h"
 #include "binding/selector.h"
-#include "binding/strategy.h"
 #include "binding/stream.h"
-#include "cluster/lease.h"
 
 #define MANAGER_TYPE "moonpool.Manager"
 enum { GRACE_MS = 5000 };
 
-static const char type_tag;             /* the first field of every handle, as in pool.c */
-static const char lease_key, check_key; /* registry: metatables of the operations */
+static const char type_tag;  /* the first field of every handle, as in pool.c */
+static const char check_key; /* registry: metatable of the operation */
 
 enum { POOLS = 1, STRATEGY = 2, USER_VALUES = STRATEGY }; /* POOLS: cluster -> its pool's handle, weak */
 
-typedef struct handle {
-  const void *tag;
-  moon_manager *manager; /* NULL until it is open */
-  bool disposed;
-  moon_script_strategy *strategy; /* the user value STRATEGY; or NULL */
-  moon_cluster **clusters;        /* added, and not seen drained since */
-  size_t cluster_count;
-} handle;
-
-static handle *check_type(lua_State *L) {
-  handle *self = lua_touserdata(L, 1);
+static manager_handle *check_type(lua_State *L) {
+  manager_handle *self = lua_touserdata(L, 1);
   if (self && lua_rawlen(L, 1) == sizeof *self && self->tag == &type_tag) return self;
   luaL_typeerror(L, 1, MANAGER_TYPE);
   return NULL;
 }
 
-static handle *check_handle(lua_State *L) {
-  handle *self = check_type(L);
+manager_handle *manager_check(lua_State *L) {
+  manager_handle *self = check_type(L);
   luaL_argcheck(L, self->manager, 1, "the manager was collected");
   return self;
 }
 
-static handle *check_usable(lua_State *L) {
-  handle *self = check_handle(L);
+manager_handle *manager_check_usable(lua_State *L) {
+  manager_handle *self = manager_check(L);
   if (self->disposed) moon_misuse(L, "ConnectionManager was disposed");
   return self;
 }
@@ -85,8 +73,8 @@ static int core_manager(lua_State *L) {
     options.cluster_health_check_interval_ms = luaL_checkinteger(L, -1);
   lua_getfield(L, 1, "defaultPoolConfig");
   moon_options_read(L, -1, &options.default_pool);
-  handle *self = lua_newuserdatauv(L, sizeof *self, USER_VALUES);
-  *self = (handle){.tag = &type_tag};
+  manager_handle *self = lua_newuserdatauv(L, sizeof *self, USER_VALUES);
+  *self = (manager_handle){.tag = &type_tag};
   luaL_setmetatable(L, MANAGER_TYPE);
   lua_newtable(L);
   lua_pushvalue(L, lua_upvalueindex(1));
@@ -102,7 +90,7 @@ static int core_manager(lua_State *L) {
   return 1;
 }
 
-static void forget_drained(handle *self) {
+static void forget_drained(manager_handle *self) {
   size_t kept = 0;
   for (size_t i = 0; i < self->cluster_count; i++) {
     if (moon_pool_is_drained(moon_cluster_pool(self->clusters[i])))
@@ -114,7 +102,7 @@ static void forget_drained(handle *self) {
 }
 
 static int manager_gc(lua_State *L) {
-  handle *self = check_type(L);
+  manager_handle *self = check_type(L);
   moon_manager *manager = self->manager;
   self->manager = NULL;
   if (!manager) return 0;
@@ -169,7 +157,7 @@ static void read_cluster(lua_State *L, moon_cluster_options *out) {
 }
 
 static int manager_add_cluster(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   moon_cluster_options options = moon_cluster_default_options;
@@ -195,8 +183,7 @@ static int manager_add_cluster(lua_State *L) {
   return outcome(L, NULL);
 }
 
-/* Pushes the handle of a cluster's pool. The manager's handle is at index 1. */
-static void push_pool(lua_State *L, moon_cluster *cluster) {
+void manager_push_pool(lua_State *L, moon_cluster *cluster) {
   lua_getiuservalue(L, 1, POOLS);
   if (lua_rawgetp(L, -1, cluster) == LUA_TNIL) {
     lua_pop(L, 1);
@@ -208,11 +195,11 @@ static void push_pool(lua_State *L, moon_cluster *cluster) {
 }
 
 static int manager_cluster(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   moon_error *err = NULL;
   moon_cluster *cluster = moon_manager_find(self->manager, luaL_checkstring(L, 2), &err);
   if (!cluster) return moon_push_error(L, err);
-  push_pool(L, cluster);
+  manager_push_pool(L, cluster);
   moon_cluster_release(cluster);
   return 1;
 }
@@ -227,13 +214,13 @@ static int removed(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int manager_remove_cluster(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   const char *name = luaL_checkstring(L, 2);
   lua_settop(L, 2);
   moon_error *err = NULL;
   moon_cluster *cluster = moon_manager_find(self->manager, name, &err);
   if (!cluster) return moon_push_error(L, err);
-  push_pool(L, cluster); /* it keeps the cluster while this waits */
+  manager_push_pool(L, cluster); /* it keeps the cluster while this waits */
   moon_cluster_release(cluster);
   moon_pool *pool = moon_cluster_pool(cluster);
   moon_pool_set_events_enabled(pool, true); /* for the last event, which says that it is drained */
@@ -244,21 +231,21 @@ static int manager_remove_cluster(lua_State *L) {
 }
 
 static int manager_set_enabled(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   moon_error *err = NULL;
   moon_manager_set_enabled(self->manager, luaL_checkstring(L, 2), lua_toboolean(L, 3), &err);
   return outcome(L, err);
 }
 
 static int manager_set_weight(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   moon_error *err = NULL;
   moon_manager_set_weight(self->manager, luaL_checkstring(L, 2), luaL_checknumber(L, 3), &err);
   return outcome(L, err);
 }
 
 static int manager_names(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   const moon_selector *selector = moon_opt_selector(L, 2);
   char **names;
   size_t count = moon_manager_names(self->manager, selector, &names);
@@ -275,14 +262,14 @@ static int manager_names(lua_State *L) {
 /* --- strategies --- */
 
 static int manager_use_strategy(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   moon_error *err = NULL;
   moon_manager_use_strategy(self->manager, luaL_checkstring(L, 2), &err);
   return outcome(L, err);
 }
 
 static int manager_set_select(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   lua_settop(L, 4);
   if (lua_isnil(L, 2)) {
     self->strategy = NULL;
@@ -295,14 +282,12 @@ static int manager_set_select(lua_State *L) {
 }
 
 static int manager_note_strategy_error(lua_State *L) {
-  handle *self = check_handle(L);
+  manager_handle *self = manager_check(L);
   moon_manager_note_strategy_error(self->manager, luaL_checkstring(L, 2));
   return 0;
 }
 
-/* The script's choice, with a place in it; NULL: the core is to choose. A preferred cluster that can be had is taken
- * unasked; one that cannot is replaced by the strategy's choice. */
-static moon_cluster *choose(lua_State *L, handle *self, const moon_selection *selection, const char *kind) {
+moon_cluster *manager_choose(lua_State *L, manager_handle *self, const moon_selection *selection, const char *kind) {
   if (!self->strategy) return NULL;
   moon_error *absence = NULL;
   if (selection->preferred) {
@@ -319,141 +304,11 @@ static moon_cluster *choose(lua_State *L, handle *self, const moon_selection *se
   return chosen;
 }
 
-/* --- acquire --- */
-
-typedef struct lease_op {
-  moon_completion completion;
-  moon_wait wait;
-  moon_runtime *runtime;
-  moon_leasing *leasing;
-  moon_cluster *cluster; /* a reference and a place */
-  moon_conn *conn;
-  moon_error *err;
-  char *origin;
-  bool answered;  /* the completion has run */
-  bool abandoned; /* the frame is gone: the completion frees */
-} lease_op;
-
-static void free_lease(lease_op *op) {
-  if (op->conn) {
-    moon_cluster_give_back(op->cluster, op->conn);
-    moon_cluster_release(op->cluster);
-  }
-  moon_error_free(op->err);
-  moon_leasing_release(op->leasing);
-  moon_runtime_release(op->runtime);
-  free(op->origin);
-  free(op);
-}
-
-static void lease_answered(moon_completion *completion, lua_State *L) {
-  lease_op *op = MOON_ENTRY(completion, lease_op, completion);
-  if (op->abandoned || !L) {
-    free_lease(op);
-    return;
-  }
-  op->answered = true;
-  moon_wait_ready(op->runtime, &op->wait);
-}
-
-/* Any thread. */
-static void leased(void *ctx, moon_cluster *cluster, moon_conn *conn, moon_error *err) {
-  lease_op *op = ctx;
-  op->cluster = cluster;
-  op->conn = conn;
-  op->err = err;
-  moon_runtime_post(op->runtime, &op->completion);
-}
-
-static int lease_close(lua_State *L) {
-  lease_op **box = lua_touserdata(L, 1);
-  lease_op *op = *box;
-  *box = NULL;
-  if (!op) return 0;
-  if (op->answered || moon_leasing_cancel(op->leasing))
-    free_lease(op);
-  else
-    op->abandoned = true;
-  return 0;
-}
-
-/* The frame: the handle, the preferred cluster, the key, the operation. */
-enum { LEASE_INDEX = 4 };
-
-static int lease_finished(lua_State *L, int status, lua_KContext ctx) {
-  (void)status, (void)ctx;
-  lease_op *op = *(lease_op **)lua_touserdata(L, LEASE_INDEX);
-  if (op->err) {
-    moon_error *err = op->err;
-    op->err = NULL;
-    return moon_push_error(L, err);
-  }
-  push_pool(L, op->cluster);
-  lua_pushstring(L, moon_cluster_name(op->cluster));
-  moon_connection *connection = moon_connection_push(L, -2);
-  moon_connection_set(connection, op->cluster, op->conn, op->origin);
-  moon_cluster_release(op->cluster); /* the place holds one as well */
-  op->conn = NULL;
-  op->origin = NULL;
-  return 2;
-}
-
-static int acquire_slowly(lua_State *L, handle *self, const moon_selection *selection, moon_cluster *chosen,
-                          char *origin) {
-  lua_settop(L, LEASE_INDEX - 1);
-  lease_op *op = moon_zalloc(sizeof *op);
-  op->completion.run = lease_answered;
-  op->runtime = moon_runtime_retain(moon_runtime_of(L));
-  op->origin = origin;
-  lease_op **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &lease_key);
-  lua_setmetatable(L, -2);
-  lua_toclose(L, LEASE_INDEX);
-  *box = op;
-  op->leasing = moon_leasing_start(self->manager, selection, chosen, origin, leased, op);
-  return moon_runtime_wait(L, &op->wait, 0, lease_finished);
-}
-
-/* Manager:acquire(preferred, key) */
-static int manager_acquire(lua_State *L) {
-  handle *self = check_usable(L);
-  lua_settop(L, 3);
-  moon_selection selection = {.preferred = luaL_optstring(L, 2, NULL), .key = luaL_optstring(L, 3, NULL)};
-  moon_cluster *chosen = choose(L, self, &selection, "lease");
-  moon_error *err = chosen ? NULL : moon_manager_select(self->manager, &selection, &chosen, NULL);
-  if (err) return moon_push_error(L, err);
-  moon_pool *pool = moon_cluster_pool(chosen);
-  char *origin = moon_call_origin(L, pool);
-  moon_conn *conn = moon_pool_try_acquire(pool, MOON_USE_LEASE, origin);
-  if (!conn) return acquire_slowly(L, self, &selection, chosen, origin);
-  push_pool(L, chosen);
-  lua_pushstring(L, moon_cluster_name(chosen));
-  moon_connection_set(moon_connection_push(L, -2), chosen, conn, origin);
-  return 2;
-}
-
-/* Manager:release(name, connection) */
-static int manager_release(lua_State *L) {
-  check_handle(L);
-  const char *name = luaL_checkstring(L, 2);
-  lua_settop(L, 3);
-  const moon_cluster *cluster = moon_connection_check(L, 3);
-  const char *own = moon_cluster_name(cluster);
-  bool mine = moon_pool_push_manager(L, -1) && lua_rawequal(L, -1, 1);
-  lua_getfield(L, 3, "id");
-  LUAI_UACINT id = (LUAI_UACINT)lua_tointeger(L, -1);
-  if (!mine) return moon_misuse(L, "connection %I of '%s' was not acquired from this manager", id, own);
-  if (strcmp(name, own) != 0) return moon_misuse(L, "connection %I belongs to '%s', not to '%s'", id, own, name);
-  moon_connection_release(L, 3, NULL);
-  return 0;
-}
-
 /* --- calls --- */
 
 /* At index 3: nil, or a table: `among`, a selector, and `key`. */
 static void find_among(lua_State *L, const moon_request *request, moon_callee *out) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   moon_selection *selection = &out->selection;
   out->manager = self->manager;
   selection->method = request->method;
@@ -466,104 +321,21 @@ static void find_among(lua_State *L, const moon_request *request, moon_callee *o
     lua_pop(L, 2); /* the table keeps both */
   }
   const char *kind = request->streaming ? "watch" : moon_request_is_read(request) ? "read" : "write";
-  out->chosen = choose(L, self, selection, kind);
+  out->chosen = manager_choose(L, self, selection, kind);
 }
 
 static int manager_call(lua_State *L) {
-  check_usable(L);
+  manager_check_usable(L);
   return moon_call_from_lua(L, find_among);
 }
 
 static int manager_stream(lua_State *L) {
-  check_usable(L);
+  manager_check_usable(L);
   return moon_stream_from_lua(L, find_among);
 }
 
-/* --- statistics --- */
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_number(lua_State *L, const char *name, double value) {
-  lua_pushnumber(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_flag(lua_State *L, const char *name, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void push_endpoint(lua_State *L, const moon_endpoint_stats *stats) {
-  lua_createtable(L, 0, 9);
-  set_text(L, "url", stats->url);
-  set_text(L, "address", stats->address);
-  set_text(L, "state", moon_health_state_name(stats->state));
-  set_integer(L, "connections", stats->connections);
-  set_integer(L, "streams", stats->streams);
-  set_integer(L, "inFlight", stats->in_flight);
-  set_number(L, "latency", (double)stats->latency_us / 1000);
-  set_integer(L, "failures", stats->failures);
-  set_text(L, "lastError", stats->last_error);
-}
-
-static void push_endpoints(lua_State *L, const moon_endpoints *endpoints) {
-  size_t count;
-  moon_endpoint_stats *stats = moon_endpoints_stats(endpoints, &count);
-  lua_createtable(L, (int)count, 0);
-  for (size_t i = 0; i < count; i++) {
-    push_endpoint(L, &stats[i]);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  moon_endpoint_stats_free(stats, count);
-}
-
-static int manager_get_stats(lua_State *L) {
-  handle *self = check_handle(L);
-  const char *name = luaL_checkstring(L, 2);
-  moon_error *err = NULL;
-  moon_cluster_stats stats;
-  moon_cluster *cluster = moon_manager_find(self->manager, name, &err);
-  if (!cluster) return moon_push_error(L, err);
-  if (moon_manager_get_stats(self->manager, name, &stats, &err) != MOON_OK) {
-    moon_cluster_release(cluster);
-    return moon_push_error(L, err);
-  }
-  push_pool(L, cluster); /* it keeps the cluster */
-  moon_cluster_release(cluster);
-  lua_createtable(L, 0, 20);
-  set_flag(L, "healthy", stats.healthy);
-  set_text(L, "state", moon_health_state_name(stats.state));
-  set_flag(L, "enabled", stats.enabled);
-  set_flag(L, "unauthorized", stats.unauthorized);
-  set_flag(L, "overloaded", stats.overloaded);
-  set_number(L, "weight", stats.weight);
-  set_number(L, "share", stats.share);
-  set_integer(L, "priority", stats.priority);
-  set_integer(L, "inFlight", stats.active);
-  set_number(L, "latency", stats.latency_us / 1000);
-  set_integer(L, "failures", stats.failures);
-  set_integer(L, "selected", (int64_t)stats.selected);
-  if (stats.certificate_expiry_s) set_integer(L, "certificateExpiry", stats.certificate_expiry_s);
-  moon_error *last = moon_endpoints_error(moon_cluster_endpoints(cluster));
-  if (last) set_text(L, "lastError", last->message);
-  moon_error_free(last);
-  moon_pool_push_stats(L, cluster);
-  lua_setfield(L, -2, "poolStats");
-  push_endpoints(L, moon_cluster_endpoints(cluster));
-  lua_setfield(L, -2, "endpoints");
-  return 1;
-}
-
 static int manager_tostring(lua_State *L) {
-  handle *self = check_type(L);
+  manager_handle *self = check_type(L);
   lua_pushfstring(L, MANAGER_TYPE ": %p%s", (void *)self, !self->manager || self->disposed ? ", disposed" : "");
   return 1;
 }
@@ -574,7 +346,8 @@ typedef struct check_op {
   moon_completion completion;
   moon_wait wait;
   moon_runtime *runtime;
-  bool answered, abandoned; /* as in lease_op */
+  bool answered;  /* the completion has run */
+  bool abandoned; /* the frame is gone: the completion frees */
 } check_op;
 
 static void free_check(check_op *op) {
@@ -615,7 +388,7 @@ static int check_finished(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int manager_check_health(lua_State *L) {
-  handle *self = check_usable(L);
+  manager_handle *self = manager_check_usable(L);
   const char *name = luaL_optstring(L, 2, NULL);
   lua_settop(L, 2);
   check_op **box = lua_newuserdatauv(L, sizeof *box, 0);
@@ -638,7 +411,7 @@ static int manager_check_health(lua_State *L) {
 /* --- events and the end --- */
 
 static int manager_set_listener(lua_State *L) {
-  handle *self = check_handle(L);
+  manager_handle *self = manager_check(L);
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   moon_hub_listen_to_manager(L, self->manager);
@@ -646,7 +419,7 @@ static int manager_set_listener(lua_State *L) {
 }
 
 static bool manager_is_over(void *ctx) {
-  handle *self = ctx;
+  manager_handle *self = ctx;
   forget_drained(self);
   return self->cluster_count == 0;
 }
@@ -657,7 +430,7 @@ static int disposed(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int manager_dispose(lua_State *L) {
-  handle *self = check_handle(L);
+  manager_handle *self = manager_check(L);
   lua_settop(L, 1);
   if (!self->disposed) {
     self->disposed = true;
@@ -668,7 +441,7 @@ static int manager_dispose(lua_State *L) {
 }
 
 static int manager_is_disposed(lua_State *L) {
-  lua_pushboolean(L, check_handle(L)->disposed);
+  lua_pushboolean(L, manager_check(L)->disposed);
   return 1;
 }
 
@@ -697,7 +470,7 @@ int moon_manager_open(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__tostring", manager_tostring}, {"__close", manager_dispose}, {"__gc", manager_gc}, {NULL, NULL}};
   moon_script_strategy_open(L);
-  moon_op_meta(L, &lease_key, lease_close);
+  manager_lease_open(L);
   moon_op_meta(L, &check_key, check_close);
   luaL_newmetatable(L, MANAGER_TYPE);
   luaL_setfuncs(L, meta, 0);

@@ -16,6 +16,7 @@
 #include "binding/connection.h"
 #include "binding/error.h"
 #include "binding/events.h"
+#include "binding/fields.h"
 #include "binding/kubeconfig.h"
 #include "binding/options.h"
 #include "binding/runtime.h"
@@ -119,16 +120,6 @@ static int pool_gc(lua_State *L) {
 }
 
 /* --- facts --- */
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
 
 int moon_push_info(lua_State *L, const moon_cluster *cluster) {
   const moon_target *target = moon_cluster_target(cluster);

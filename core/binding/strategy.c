@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "binding/fields.h"
 #include "binding/scheduler.h"
 
 enum { LIMIT_MS = 10, LOOK_AFTER = 1000 /* instructions */ };
@@ -150,16 +151,6 @@ static void make_tables(lua_State *L, const moon_candidate *candidate) {
   lua_rawset(L, lua_upvalueindex(IDS));
 }
 
-static void set_integer(lua_State *L, const char *name, lua_Integer value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_number(lua_State *L, const char *name, lua_Number value) {
-  lua_pushnumber(L, value);
-  lua_setfield(L, -2, name);
-}
-
 /* Writes what has changed since it was last written; with `all`, everything. */
 static void write_facts(lua_State *L, record *known, const moon_candidate *now, bool all) {
   moon_pool_load load;
@@ -235,11 +226,6 @@ static void fill(lua_State *L, moon_script_strategy *self) {
     lua_rawseti(L, lua_upvalueindex(LIST), length);
   }
   lua_pop(L, 1);
-}
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
 }
 
 static void push_request(lua_State *L, const moon_script_strategy *self) {
