@@ -91,7 +91,7 @@ static void say(const char *text) {
 static void run_line(lua_State *L) {
   int code = run_call(L, 0);
   if (code > 128)
-    say("interrupted");
+    say(editor_is_terminal() ? "\ninterrupted" : "interrupted"); /* after the terminal's ^C */
   else if (code != EXIT_OK && lua_isstring(L, -1))
     say(lua_tostring(L, -1));
   lua_pop(L, 1);

@@ -267,6 +267,54 @@ function Api.__index(self, name)
   return method
 end
 
+-- The kinds of a class that are known without a question: Kubernetes' own, and what discovery remembers.
+local function knownKinds(class, session)
+  local all = {}
+  for kind, entry in pairs(kinds.ofGroup(class.group)) do all[kind] = entry end
+  for key, list in pairs(session.discovery.lists or {}) do
+    local group, version = key:match "^(.*)/([^/]*)$"
+    if group == class.group and (not class.version or class.version == version) then
+      for kind, entry in pairs(list) do all[kind] = all[kind] or entry end
+    end
+  end
+  return all
+end
+
+-- Those with fewer or other verbs than most. What is connected to is called connect<Method>.
+local verbsOfSubresource = { log = { "read" }, eviction = { "create" }, binding = { "create" }, token = { "create" }, attach = {},
+  exec = {}, portforward = {}, proxy = { "connectGet", "connectPost", "connectPut", "connectPatch", "connectDelete" } }
+
+local function addNames(names, entry)
+  local function add(...) names[#names + 1] = table.concat { ... } end
+  local scope, kind = entry.namespaced and "Namespaced" or "", entry.kind
+  for _, verb in ipairs { "list", "deleteCollection", "read", "create", "replace", "patch", "delete" } do add(verb, scope, kind) end
+  if entry.namespaced then add("list", kind, "ForAllNamespaces") end
+  add("watch", scope, kind, "List")
+  for subresource in pairs(entry.subresources) do
+    local word = subresource:gsub("^%l", string.upper)
+    for _, verb in ipairs(verbsOfSubresource[subresource] or { "read", "replace", "patch" }) do add(verb, scope, kind, word) end
+  end
+end
+
+--- The names of the methods there are, as far as that is known without asking the cluster.
+---@return string[]
+function Api.__names(self)
+  local names = check.keys(special)
+  for _, entry in pairs(knownKinds(state[self].class, state[self].session)) do addNames(names, entry) end
+  return names
+end
+
+--- What a method is about, as far as that is known without asking the cluster: its verb, its kind, its positional arguments.
+---@param object table an API object
+---@param name string
+---@return { verb: string, entry: moonpool.Kind?, arguments: string[] }?
+function api.describe(object, name)
+  local parsed = getmetatable(object) == Api and parse(name)
+  if not parsed then return nil end
+  local entry, subresource, withPath = resolve(parsed.rest, knownKinds(state[object].class, state[object].session))
+  return { verb = parsed.verb, entry = entry, arguments = signatureOf(parsed, subresource, withPath) }
+end
+
 function Api.__tostring(self)
   return ("moonpool.Api (%s of %s)"):format(state[self].class.name, state[self].session.info.name)
 end

@@ -167,6 +167,15 @@ local function makeField(self, name)
   if groupName then return api.new(api.classOfGroup(groupName, version ~= "" and version or nil), session) end
 end
 
+--- The names of all fields, for messages and completion; groups of custom resources have others.
+---@return string[]
+function Client.__names()
+  local names = check.keys(methods)
+  for alias in pairs(kinds.byAlias) do names[#names + 1] = alias end
+  names[#names + 1], names[#names + 2] = "resources", "custom"
+  return names
+end
+
 function Client.__index(self, name)
   local method = methods[name]
   if method then return method end

@@ -62,7 +62,7 @@ local function names()
 end
 
 -- Other versions on demand too: moonpool.BatchV1beta1Api, moonpool.AppsApi (the best version that the cluster serves).
-return setmetatable(moonpool, { __index = function(_, name)
+return setmetatable(moonpool, { __names = names, __index = function(_, name)
   if type(name) ~= "string" or name:find("^_") then return nil end
   if onDemand[name] then
     moonpool[name] = onDemand[name]()

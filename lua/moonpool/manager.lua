@@ -42,6 +42,7 @@ local clusterOptions = { name = "string", kubeConfigFactory = "function", kubeCo
 
 local eventNames = { "clusterAdded", "clusterRemoved", "clusterHealthy", "clusterUnhealthy", "failover", "strategyError",
   table.unpack(pool.eventNames) }
+manager.eventNames = eventNames
 
 ---@class moonpool.ConnectionManager
 local methods = {}

@@ -147,6 +147,14 @@ local function open()
 end
 
 --- Whether the manager has been made.
+--- The names of the clusters that are chosen, opened or not.
+---@return string[]
+function program.clusterNames()
+  if core.selectedContexts then return core.selectedContexts end
+  local config = loadKubeConfig()
+  return { config and config:getCurrentContext() or nil }
+end
+
 ---@return boolean
 function program.isOpen() return manager ~= nil end
 
@@ -193,6 +201,7 @@ end
 -- A manager in all but its making: reading a field, which calling a method begins with, makes the real one.
 local clusters = setmetatable({}, {
   __name = "moonpool.ConnectionManager",
+  __names = function() return require("moonpool.check").keys(require("moonpool.manager").methods) end,
   __index = function(self, name)
     local field = open()[name]
     if name == "each" and #broken > 0 then field = each end

@@ -302,6 +302,24 @@ function Resource.__index(self, name)
   return bound
 end
 
+---@return string[]
+function Resource.__names() return check.keys(methods) end
+
+local verbOf = { get = "read", apply = "patch", each = "list" }
+
+--- What a method is about, for completion: its verb, its kind as far as that is known, its positional arguments, its options.
+---@param object table a resource
+---@param name string a method
+---@return { verb: string, name: string, entry: moonpool.Kind?, arguments: string[], options: table<string, string> }?
+function resources.describe(object, name)
+  local state = getmetatable(object) == Resource and methods[name] and stateOf[object]
+  if not state then return nil end
+  local verb = verbOf[name] or name
+  local first = (name == "get" or name == "delete" or name == "patch" or name == "wait") and "name" or nil
+  return { verb = verb, name = state.name, entry = state.entry, arguments = { first },
+    options = name == "wait" and waitOptions or optionsOf(verb) }
+end
+
 function Resource.__tostring(self)
   return ("moonpool.Resource (%s of %s)"):format(stateOf[self].name, stateOf[self].session.info.name)
 end
@@ -320,6 +338,17 @@ end
 function resources.new(session)
   return setmetatable({}, {
     __name = "moonpool.Resources",
+    -- Kubernetes' own kinds, and what discovery remembers.
+    __names = function()
+      local names = {}
+      for _, group in ipairs(kinds.groups) do
+        for _, entry in pairs(kinds.ofGroup(group.name)) do names[#names + 1] = entry.plural end
+      end
+      for _, list in pairs(session.discovery.lists or {}) do
+        for _, entry in pairs(list) do names[#names + 1] = entry.plural end
+      end
+      return names
+    end,
     __index = function(self, name)
       if type(name) ~= "string" or name == "" or name:find("^_") then return nil end
       local resource = newResource(session, name)

@@ -9,6 +9,7 @@ local log = require "moonpool.log"
 local program = require "moonpool.program"
 local history = require "moonpool.repl.history"
 local show = require "moonpool.repl.show"
+local tables = require "moonpool.tables"
 
 local repl = {}
 
@@ -148,6 +149,56 @@ function repl.prompt()
   if state.pending then return ">> " end
   local namespace = program.namespace()
   return ("%s%s> "):format(program.label(), namespace and "/" .. namespace or "")
+end
+
+-- ----------------------------------------------------------------------------------------------------------- completion
+local shownCandidates = 120
+
+---@type moonpool.repl.Sources
+local sources = {
+  objects = function(...) return require("moonpool.repl.names").objects(...) end,
+  namespaces = function() return require("moonpool.repl.names").namespaces() end,
+  namespace = function()
+    if program.namespace() then return program.namespace() end
+    local ok, namespace = pcall(function() return assert(program.client()):info().namespace end)
+    return ok and namespace or "default"
+  end,
+  clusters = program.clusterNames,
+  contexts = function() return program.contexts() or {} end,
+  events = function() return require("moonpool.manager").eventNames end,
+}
+
+local function inColumns(words)
+  local width, widest = view().width, 0
+  local hidden = #words - shownCandidates
+  for i = 1, math.min(#words, shownCandidates) do
+    words[i] = tables.clean(words[i])
+    widest = math.max(widest, tables.width(words[i]))
+  end
+  local columns = math.max(1, (width + 2) // (widest + 2))
+  local lines, shown = {}, math.min(#words, shownCandidates)
+  local rows = (shown + columns - 1) // columns
+  for row = 1, rows do
+    local line = {}
+    for i = row, shown, rows do line[#line + 1] = words[i] .. (" "):rep(widest - tables.width(words[i])) end
+    lines[row] = table.concat(line, "  "):gsub("%s+$", "")
+  end
+  if hidden > 0 then lines[#lines + 1] = ("... and %d more"):format(hidden) end
+  return table.concat(lines, "\n")
+end
+
+--- A Tab: what to insert; nil: nothing fits. Where several words fit, they are shown.
+---@param line string up to the cursor
+---@return string?
+function repl.complete(line)
+  local complete = require "moonpool.repl.complete"
+  local text = state.pending and state.pending .. "\n" .. line or line
+  local words, partial, closing = complete.line(text, _G, sources)
+  if #words == 0 then return nil end
+  if #words == 1 then return words[1]:sub(#partial + 1) .. closing end
+  local insert = complete.common(words):sub(#partial + 1)
+  if insert == "" then say(inColumns(words)) end
+  return insert
 end
 
 -- ----------------------------------------------------------------------------------------------------------- notices
