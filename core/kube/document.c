@@ -204,8 +204,10 @@ static moon_error *place_alias(builder *b, const yaml_event_t *event) {
   const char *name = (const char *)event->data.alias.anchor;
   size_t line = event_line(event), i = b->anchor_count;
   while (i > 0 && strcmp(b->anchors[i - 1].name, name) != 0) i--;
-  if (i == 0)
-    return moon_error_new(MOON_CONFIG, "%s:%zu: there is no anchor &%s before *%s", b->name, line, name, name);
+  if (i == 0) /* not named: it may be a password that begins with * */
+    return moon_error_new(
+        MOON_CONFIG, "%s:%zu: an alias whose anchor does not come before it (text that begins with * needs quotes)",
+        b->name, line);
   moon_node *node = b->anchors[i - 1].node;
   if (node->open) return moon_error_new(MOON_CONFIG, "%s:%zu: the anchor &%s contains itself", b->name, line, name);
   b->aliased += node->expanded;
@@ -279,7 +281,7 @@ moon_error *moon_document_read(const char *text, size_t len, const char *name, m
     yaml_event_delete(&event);
   }
   wipe_parser(&b->parser);
-  for (size_t i = 0; i < b->anchor_count; i++) free(b->anchors[i].name);
+  for (size_t i = 0; i < b->anchor_count; i++) moon_free_secret_text(b->anchors[i].name);
   free(b->anchors);
   free(b);
   if (err) moon_document_free(document);

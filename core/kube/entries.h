@@ -21,8 +21,8 @@ typedef struct moon_entry {
 typedef struct moon_cluster_entry {
   moon_entry entry;
   char *server, *tls_server_name, *ca_file, *proxy_url;
-  char *proxy_url_shown; /* without user name and password */
-  char *exec_config;     /* its extension for credential plugins, as JSON */
+  char *server_shown, *proxy_url_shown; /* without user name and password */
+  char *exec_config;                    /* its extension for credential plugins, as JSON */
   moon_bytes ca_data;
   bool insecure_skip_tls_verify, disable_compression;
 } moon_cluster_entry;

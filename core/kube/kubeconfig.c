@@ -33,7 +33,8 @@ moon_entry *moon_entries_find(const moon_entries *entries, const char *name) {
 
 static void free_cluster(moon_entry *entry) {
   moon_cluster_entry *cluster = (moon_cluster_entry *)entry;
-  free(cluster->server);
+  moon_free_secret_text(cluster->server);
+  free(cluster->server_shown);
   free(cluster->tls_server_name);
   free(cluster->ca_file);
   moon_free_secret_text(cluster->proxy_url);
@@ -324,7 +325,7 @@ void moon_kubeconfig_context_at(const moon_kubeconfig *config, size_t index, moo
 void moon_kubeconfig_cluster_at(const moon_kubeconfig *config, size_t index, moon_cluster_info *out) {
   const moon_cluster_entry *cluster = (const moon_cluster_entry *)config->clusters.items[index];
   *out = (moon_cluster_info){.name = cluster->entry.name,
-                             .server = cluster->server,
+                             .server = cluster->server_shown,
                              .tls_server_name = cluster->tls_server_name,
                              .certificate_authority = cluster->ca_file,
                              .proxy_url = cluster->proxy_url_shown,

@@ -48,8 +48,8 @@ typedef struct moon_context_info {
   const char *name, *cluster, *user, *namespace_; /* namespace_: NULL when not set */
 } moon_context_info;
 typedef struct moon_cluster_info {
-  const char *name, *server, *tls_server_name, *certificate_authority /* file, or NULL */;
-  const char *proxy_url; /* without the user name and password that it may hold */
+  const char *name, *tls_server_name, *certificate_authority /* file, or NULL */;
+  const char *server, *proxy_url; /* without the user name and password that they may hold */
   bool insecure_skip_tls_verify, has_ca_data;
 } moon_cluster_info;
 typedef struct moon_user_info {

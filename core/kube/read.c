@@ -256,6 +256,13 @@ static char *read_exec_config(reader *r, const moon_node *cluster) {
   return config;
 }
 
+/* A URL without the user name and password that it may hold. */
+static char *without_user(const char *url) {
+  const char *slashes = url ? strstr(url, "://") : NULL, *at = url ? strrchr(url, '@') : NULL;
+  int scheme_len = slashes ? (int)(slashes + 3 - url) : 0;
+  return at ? moon_sprintf("%.*s%s", scheme_len, url, at + 1) : moon_strdup(url);
+}
+
 static moon_entry *read_cluster(reader *r, const moon_node *node) {
   moon_cluster_entry *cluster = moon_zalloc(sizeof *cluster);
   cluster->server = get_text(r, node, "server");
@@ -267,12 +274,8 @@ static moon_entry *read_cluster(reader *r, const moon_node *node) {
   cluster->disable_compression = get_boolean(r, node, "disable-compression");
   check_extensions(r, node);
   cluster->exec_config = read_exec_config(r, node);
-  if (cluster->proxy_url) {
-    const char *slashes = strstr(cluster->proxy_url, "://"), *at = strrchr(cluster->proxy_url, '@');
-    int scheme_len = slashes ? (int)(slashes + 3 - cluster->proxy_url) : 0;
-    cluster->proxy_url_shown =
-        at ? moon_sprintf("%.*s%s", scheme_len, cluster->proxy_url, at + 1) : moon_strdup(cluster->proxy_url);
-  }
+  cluster->server_shown = without_user(cluster->server);
+  cluster->proxy_url_shown = without_user(cluster->proxy_url);
   return &cluster->entry;
 }
 

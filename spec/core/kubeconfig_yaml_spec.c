@@ -103,7 +103,7 @@ static const reading readings[] = {
     {"x: &s abc\ny: &s def\n" TOKEN("*s"), GOOD, "def"},
     {"x: &x [*x]\n" TOKEN("t"), NULL, "f:1: the anchor &x contains itself"},
     {"x:\n  y: &x {a: {b: *x}}\n" TOKEN("t"), NULL, "f:2: the anchor &x contains itself"},
-    {"x: 1\ny: *q\n" TOKEN("t"), NULL, "f:2: there is no anchor &q before *q"},
+    {"x: 1\ny: *q\n" TOKEN("t"), NULL, "f:2: an alias whose anchor does not come before it"},
 
     /* Documents, encodings, styles. */
     {TOKEN("t") "---\nkind: [\n", GOOD, "t"},
