@@ -180,6 +180,18 @@ token=t-$n until=$(date -u -d "+$until seconds" +%%Y-%%m-%%dT%%H:%%M:%%S.%%3NZ)
       assert.truthy(runs "p" >= 2 and runs "p" <= 3)
     end)
 
+    it("are those before when they cannot be renewed, and the refusal says so", function()
+      local one = start()
+      accept("t-1", ADMIN)
+      plugin("p", ("[ $(wc -l < %s.runs) = 1 ] || { echo 'no session' >&2; exit 1; }\n"):format(path "p") .. prints '"token": "t-1"')
+      local client = pool(exec "p")
+      assert(client:call(LIST))
+      one.tokens["t-1"] = nil
+      fails(client, "unauthorized", "they could not be renewed: credential plugin", "it says: no session")
+      accept("t-1", ADMIN)
+      assert(client:call(LIST))
+    end)
+
     it("are not renewed because of a 403", function()
       start()
       accept("t-1", { name = "nobody", groups = {} })

@@ -34,9 +34,12 @@ static void explain_refusal(moon_error *err, const moon_dialer *dialer) {
   } else if (err->http_status == 401 && !moon_dialer_has_credentials(dialer)) {
     message = moon_sprintf("%s; user \"%s\" has no credentials in the kubeconfig", err->message, target->user);
   } else if (err->http_status == 401) {
+    moon_error *trouble = moon_credential_trouble(moon_dialer_credential(dialer));
     message =
-        moon_sprintf("%s; the server does not accept the credentials of user \"%s\" (expired, or of another cluster?)",
-                     err->message, target->user);
+        moon_sprintf("%s; the server does not accept the credentials of user \"%s\" (%s%s)", err->message, target->user,
+                     trouble ? "and they could not be renewed: " : "expired, or of another cluster?",
+                     trouble ? trouble->message : "");
+    moon_error_free(trouble);
   }
   if (!message) return;
   free(err->message);

@@ -444,6 +444,13 @@ moon_identity *moon_credential_latest(moon_credential *c) {
   return latest;
 }
 
+moon_error *moon_credential_trouble(moon_credential *c) {
+  pthread_mutex_lock(&c->lock);
+  moon_error *trouble = moon_error_copy(c->last_error);
+  pthread_mutex_unlock(&c->lock);
+  return trouble;
+}
+
 char *moon_credential_source(const moon_credential *c) {
   return c->by_plugin ? moon_sprintf("credential plugin \"%s\"", c->target->exec->command)
                       : moon_sprintf("the credentials of user \"%s\"", c->target->user ? c->target->user : "");

@@ -66,6 +66,8 @@ bool moon_credential_refused(moon_credential *credential, uint64_t number);
 
 /* The latest identity, a new reference; NULL when there was none yet. Renews nothing. */
 moon_identity *moon_credential_latest(moon_credential *credential);
+/* Why the last renewal failed; NULL: it did not. The caller's. */
+moon_error *moon_credential_trouble(moon_credential *credential);
 /* What is being waited for, for messages: "credential plugin \"aws\"". The caller's. */
 char *moon_credential_source(const moon_credential *credential);
 

@@ -114,7 +114,7 @@ void expire_waiter(moon_pool *pool, moon_waiter *waiter, int64_t now_ms) {
     cause = pool->is_lane ? "; end watches and logs that are followed for nothing"
                           : "; raise maxConnections or release connections sooner";
   } else if (count[CONN_CONNECTING]) {
-    cause = "; the server is slow to take connections";
+    cause = "; the server is slow to take connections, or a credential plugin to answer";
   }
   moon_error *err = moon_error_new(MOON_ACQUIRE_TIMEOUT,
                                    "pool %s: no connection%s became free in %lld ms (total %d of at most %d: %d in "
