@@ -274,7 +274,7 @@ void expect_failure(moon_reactor *reactor, moon_dialer *dialer, int64_t timeout_
 /* --- attempts --- */
 
 static void on_headers(moon_exchange *exchange) {
-  MOON_ENTRY(exchange, attempt, exchange)->header_calls++;
+  count_up(&MOON_ENTRY(exchange, attempt, exchange)->header_calls);
 }
 
 static bool on_data(moon_exchange *exchange, const char *bytes, size_t len) {
