@@ -32,9 +32,10 @@ extern char **environ;
 
 /* --- names and time, as the specs want them --- */
 
-static atomic_int resolving;          /* threads inside getaddrinfo for hangs.test */
-static atomic_bool resolver_answers;  /* lets them go */
-static atomic_int monotonic_offset_s; /* added to the monotonic clocks */
+static atomic_int resolving;           /* threads inside getaddrinfo for hangs.test */
+static atomic_bool resolver_answers;   /* lets them go */
+static _Atomic(const char *) moved_to; /* the address of moves.test */
+static atomic_int monotonic_offset_s;  /* added to the monotonic clocks */
 
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out) {
   int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
@@ -57,7 +58,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     }
     return 0;
   }
-  return real(name && !strcmp(name, "slow.test") ? "127.0.0.1" : name, service, hints, out);
+  if (name && !strcmp(name, "moves.test")) name = moved_to;
+  return real(name, service, hints, out);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
@@ -205,6 +207,30 @@ static void tries_every_address_of_a_name(void **state) {
   fetch_ok(&l, "/echo");
   line_close(&l);
   moon_dialer_release(many);
+}
+
+static void looks_a_name_up_again_for_every_connection(void **state) {
+  tls_server *other = tls_server_start(&(tls_server_options){.address = "127.0.0.2",
+                                                             .port = tls_server_port(server),
+                                                             .certificate = pki_server_certificate(),
+                                                             .key = pki_server_key()});
+  moon_target *target = target_of(server, "https", "moves.test");
+  target->tls_server_name = moon_strdup("api.test");
+  moon_dialer *moving = dialer_of(target);
+  line before, after;
+  moved_to = "127.0.0.1";
+  line_open(&before, reactor, moving);
+  moved_to = "127.0.0.2";
+  line_open(&after, reactor, moving);
+  fetch_ok(&before, "/bytes?n=41"); /* it stays where it is */
+  fetch_ok(&after, "/bytes?n=42");
+  assert_int_equal(tls_server_count(server, "/bytes?n=41"), 1);
+  assert_int_equal(tls_server_count(server, "/bytes?n=42"), 0);
+  assert_int_equal(tls_server_count(other, "/bytes?n=42"), 1);
+  line_close(&before);
+  line_close(&after);
+  moon_dialer_release(moving);
+  tls_server_stop(other);
 }
 
 static void says_that_no_tcp_connection_came_about(void **state) {
@@ -411,6 +437,7 @@ int main(int count, char **arguments) {
       cmocka_unit_test(closing_does_not_wait_for_the_resolver),
       cmocka_unit_test(a_process_ends_while_a_name_is_being_resolved),
       cmocka_unit_test(tries_every_address_of_a_name),
+      cmocka_unit_test(looks_a_name_up_again_for_every_connection),
       cmocka_unit_test(says_that_no_tcp_connection_came_about),
       cmocka_unit_test(says_that_the_handshake_was_not_answered),
       cmocka_unit_test(says_that_livez_was_not_answered),
