@@ -37,12 +37,17 @@ char *moon_strndup(const char *text, size_t len) {
 }
 
 char *moon_sprintf(const char *format, ...) {
-  char *text = NULL;
-  va_list args;
+  va_list args, again;
   va_start(args, format);
-  if (vasprintf(&text, format, args) < 0) text = NULL;
+  va_copy(again, args);
+  int len =
+      vsnprintf(NULL, 0, format, args); /* not vasprintf, which leaves behind the smaller pieces that it began with */
+  if (len < 0) or_abort(NULL);
+  char *text = moon_alloc((size_t)len + 1);
+  vsnprintf(text, (size_t)len + 1, format, again);
+  va_end(again);
   va_end(args);
-  return or_abort(text);
+  return text;
 }
 
 void moon_free_secret(void *ptr, size_t len) {

@@ -235,8 +235,11 @@ static moon_error *take_event(builder *b, yaml_event_t *event) {
   case YAML_SEQUENCE_END_EVENT:
   case YAML_MAPPING_END_EVENT:
     return close_container(b);
-  case YAML_ALIAS_EVENT:
-    return place_alias(b, event);
+  case YAML_ALIAS_EVENT: {
+    moon_error *err = place_alias(b, event);
+    OPENSSL_cleanse(event->data.alias.anchor, strlen((char *)event->data.alias.anchor)); /* see there */
+    return err;
+  }
   default:
     return NULL;
   }
