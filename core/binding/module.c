@@ -68,6 +68,7 @@ int luaopen_moonpool_core(lua_State *L) {
   lua_setfield(L, -3, "null");
   lua_setfield(L, -2, "json");
   moon_kubeconfig_open(L);
+  moon_examination_open(L);
   moon_yaml_open(L);
   lua_setfield(L, -2, "yaml");
   moon_http_open(L);

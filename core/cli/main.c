@@ -18,6 +18,7 @@
 static const char help_text[] =
     "usage: moonpool [options] [script [args]]\n"
     "       moonpool run [NAME [args]]  a script that ships with it; without NAME, the list of them\n"
+    "       moonpool doctor [options]   what is wrong with each context, and what to do (moonpool doctor --help)\n"
     "       moonpool sim [options]      simulated clusters to try scripts on (moonpool sim --help)\n"
     "       moonpool version\n"
     "\n"
@@ -44,7 +45,7 @@ static const char help_text[] =
     "Exit code: 0 all well, 1 the script ended with an error, 2 usage, 3 some of the clusters that clusters:each\n"
     "was for failed, 4 all of them failed, 130 interrupted.\n";
 
-static const char *const subcommands[] = {"run", "sim", "version", NULL};
+static const char *const subcommands[] = {"doctor", "run", "sim", "version", NULL};
 
 typedef struct options {
   bool interactive, version, help, code; /* code: there was a -e */

@@ -43,28 +43,11 @@ static const moon_request version = {.method = "GET", .path = "/version", .max_b
 
 /* --- what an answer says --- */
 
-/* "etcd failed: reason withheld; poststarthook/rbac failed: ..." of the lines "[-]etcd failed: reason withheld"; NULL
- * when there are none. */
-static char *failed_checks(const moon_buffer *body) {
-  moon_buffer list = {0};
-  for (const char *line = body->data; line && *line;) {
-    size_t len = strcspn(line, "\r\n");
-    if (len > 3 && !strncmp(line, "[-]", 3)) {
-      if (list.len) moon_buffer_add_text(&list, "; ");
-      moon_buffer_add(&list, line + 3, len - 3);
-    }
-    line += len + strspn(line + len, "\r\n");
-  }
-  char *text = list.len ? moon_status_excerpt(list.data, list.len) : NULL;
-  moon_buffer_free(&list);
-  return text;
-}
-
 static moon_error *refusal(const moon_probe *probe) {
   const moon_request *request = probe->exchange.request;
   const char *endpoint = moon_dialer_endpoint(probe->dialer);
   int status = probe->response.status;
-  char *checks = status >= 500 ? failed_checks(&probe->response.body) : NULL;
+  char *checks = status >= 500 ? moon_status_failed_checks(&probe->response) : NULL;
   moon_error *err;
   if (checks) {
     err = moon_error_new(MOON_SERVER, "%s: not ready (HTTP %d): %s", endpoint, status, checks);

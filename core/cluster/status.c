@@ -78,6 +78,21 @@ char *moon_status_excerpt(const char *bytes, size_t len) {
   return moon_buffer_take(&line);
 }
 
+char *moon_status_failed_checks(const moon_response *response) {
+  moon_buffer list = {0};
+  for (const char *line = response->body.data; line && *line;) {
+    size_t len = strcspn(line, "\r\n");
+    if (len > 3 && !strncmp(line, "[-]", 3)) {
+      if (list.len) moon_buffer_add_text(&list, "; ");
+      moon_buffer_add(&list, line + 3, len - 3);
+    }
+    line += len + strspn(line + len, "\r\n");
+  }
+  char *text = list.len ? moon_status_excerpt(list.data, list.len) : NULL;
+  moon_buffer_free(&list);
+  return text;
+}
+
 moon_error *moon_status_error(const moon_request *request, const moon_response *response, const char *endpoint) {
   int status = response->status;
   if (status >= 200 && status <= 299) return NULL;
@@ -86,6 +101,12 @@ moon_error *moon_status_error(const moon_request *request, const moon_response *
     err = moon_error_new(MOON_PROTOCOL,
                          "%s %s%s: HTTP %d, which is not an answer of an API server (redirects are not followed)",
                          request->method, endpoint, request->path, status);
+  }
+  char *checks = !err && status >= 500 ? moon_status_failed_checks(response) : NULL;
+  if (checks) {
+    err = moon_error_new(MOON_SERVER, "%s %s%s: not ready (HTTP %d): %s", request->method, endpoint, request->path,
+                         status, checks);
+    free(checks);
   }
   if (!err) {
     char *text = moon_status_excerpt(response->body.data, response->body.len);

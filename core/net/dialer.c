@@ -164,11 +164,12 @@ static CURLcode set_up_context(CURL *easy, void *ssl_ctx, void *arg) {
   return moon_certificate_use(setup->certificate, ssl_ctx) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
-moon_error *moon_dialer_tls_error(const moon_dialer *dialer, long verify, const char *detail) {
-  const char *endpoint = dialer->endpoint;
+moon_tls_fault moon_tls_fault_of(long verify, const char *detail) {
   switch (verify) {
   case X509_V_OK:
   case X509_V_ERR_UNSPECIFIED: /* libcurl's value before any verification */
+  case X509_V_ERR_HOSTNAME_MISMATCH:
+  case X509_V_ERR_IP_ADDRESS_MISMATCH:
     break;
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -176,36 +177,59 @@ moon_error *moon_dialer_tls_error(const moon_dialer *dialer, long verify, const 
   case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
   case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+    return MOON_TLS_AUTHORITY;
+  case X509_V_ERR_CERT_HAS_EXPIRED:
+    return MOON_TLS_EXPIRED;
+  case X509_V_ERR_CERT_NOT_YET_VALID:
+    return MOON_TLS_NOT_YET_VALID;
+  default:
+    return MOON_TLS_UNVERIFIED;
+  }
+  if (strstr(detail, "does not match") || strstr(detail, "no alternative certificate subject name"))
+    return MOON_TLS_OTHER_NAME;
+  return strstr(detail, "wrong version number") ? MOON_TLS_NOT_SPOKEN : MOON_TLS_HANDSHAKE;
+}
+
+moon_error *moon_dialer_tls_error(const moon_dialer *dialer, long verify, const char *detail) {
+  const char *endpoint = dialer->endpoint;
+  switch (moon_tls_fault_of(verify, detail)) {
+  case MOON_TLS_AUTHORITY:
     return moon_error_new(
         MOON_TLS,
         "%s: the server's certificate is not signed by the cluster's certificate authority (%s); check "
         "certificate-authority in the kubeconfig",
         endpoint, X509_verify_cert_error_string(verify));
-  case X509_V_ERR_CERT_HAS_EXPIRED:
+  case MOON_TLS_EXPIRED:
     return moon_error_new(MOON_TLS, "%s: the server's certificate has expired; it must be renewed on the server",
                           endpoint);
-  case X509_V_ERR_CERT_NOT_YET_VALID:
+  case MOON_TLS_NOT_YET_VALID:
     return moon_error_new(MOON_TLS, "%s: the server's certificate is not valid yet; check the clocks of both machines",
                           endpoint);
-  case X509_V_ERR_HOSTNAME_MISMATCH:
-  case X509_V_ERR_IP_ADDRESS_MISMATCH:
-    break;
-  default:
+  case MOON_TLS_UNVERIFIED:
     return moon_error_new(MOON_TLS, "%s: the server's certificate cannot be verified: %s", endpoint,
                           X509_verify_cert_error_string(verify));
-  }
-  if (strstr(detail, "does not match") || strstr(detail, "no alternative certificate subject name")) {
+  case MOON_TLS_OTHER_NAME:
     return moon_error_new(
         MOON_TLS,
         "%s: the server's certificate is for another name (%s); tls-server-name in the kubeconfig says "
         "which to expect",
         endpoint, detail);
-  }
-  if (strstr(detail, "wrong version number")) {
+  case MOON_TLS_NOT_SPOKEN:
     return moon_error_new(MOON_TLS, "%s: the server does not speak TLS on this port (%s); is it plain http?", endpoint,
                           detail);
+  default:
+    return moon_error_new(MOON_TLS, "%s: TLS handshake failed: %s", endpoint, detail);
   }
-  return moon_error_new(MOON_TLS, "%s: TLS handshake failed: %s", endpoint, detail);
+}
+
+moon_error *moon_dialer_connect_error(const moon_dialer *dialer, CURL *easy, const char *detail) {
+  long os_error = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+  if (os_error == ECONNREFUSED) {
+    return moon_error_new(MOON_CONNECT, "%s: connection refused (nothing listens on that port)", dialer->endpoint);
+  }
+  return moon_error_new(MOON_CONNECT, "%s: cannot connect: %s", dialer->endpoint,
+                        os_error ? strerror((int)os_error) : detail);
 }
 
 /* --- addresses and headers --- */

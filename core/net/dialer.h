@@ -59,8 +59,20 @@ void moon_tls_setup_release(moon_tls_setup *setup);
  * handle and its multi. */
 void moon_dialer_prepare(moon_dialer *dialer, moon_tls_setup *setup, CURL *easy);
 
-/* Why a handshake failed, for a person. `code` is libcurl's, `verify` OpenSSL's verification result, `detail` libcurl's
- * text. */
+/* Why a handshake failed. `verify` is OpenSSL's verification result, `detail` libcurl's text. */
+typedef enum moon_tls_fault {
+  MOON_TLS_HANDSHAKE, /* none of those below */
+  MOON_TLS_AUTHORITY, /* signed by nobody whom we trust */
+  MOON_TLS_EXPIRED,
+  MOON_TLS_NOT_YET_VALID,
+  MOON_TLS_UNVERIFIED, /* something else about the certificate */
+  MOON_TLS_OTHER_NAME,
+  MOON_TLS_NOT_SPOKEN, /* plain http, perhaps */
+} moon_tls_fault;
+
+moon_tls_fault moon_tls_fault_of(long verify, const char *detail);
+/* The same for a person; and why there is no TCP connection. */
 moon_error *moon_dialer_tls_error(const moon_dialer *dialer, long verify, const char *detail);
+moon_error *moon_dialer_connect_error(const moon_dialer *dialer, CURL *easy, const char *detail);
 
 #endif

@@ -391,17 +391,6 @@ static bool cut_in_handshake(const char *detail) {
          strstr(detail, "unexpected eof");
 }
 
-static moon_error *connect_error(const moon_exchange *exchange) {
-  const char *endpoint = moon_dialer_endpoint(exchange->transport->dialer);
-  long os_error = 0;
-  curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os_error);
-  if (os_error == ECONNREFUSED) {
-    return moon_error_new(MOON_CONNECT, "%s: connection refused (nothing listens on that port)", endpoint);
-  }
-  return moon_error_new(MOON_CONNECT, "%s: cannot connect: %s", endpoint,
-                        os_error ? strerror((int)os_error) : exchange->detail);
-}
-
 static moon_error *failure(const moon_exchange *exchange) {
   const moon_transport *t = exchange->transport;
   const moon_request *request = exchange->request;
@@ -437,7 +426,7 @@ static moon_error *failure(const moon_exchange *exchange) {
   case CURLE_COULDNT_RESOLVE_HOST:
     return moon_error_new(MOON_CONNECT, "%s: the name cannot be resolved", endpoint);
   case CURLE_COULDNT_CONNECT:
-    if (!exchange->refused) return connect_error(exchange);
+    if (!exchange->refused) return moon_dialer_connect_error(t->dialer, exchange->easy, exchange->detail);
     break;
   case CURLE_SSL_CONNECT_ERROR:
     /* libcurl's words for a socket that failed under the handshake; a fault of TLS itself is told without them */

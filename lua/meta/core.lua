@@ -71,6 +71,28 @@ function KubeConfig:getUsers() end
 --- The methods of every KubeConfig (what its metatable's __index looks in): lua/moonpool/ adds makeApiClient here.
 core.kubeConfigMethods = KubeConfig
 
+---@class moonpool.core.Examination
+---@field reached "nothing"|"address"|"server"|"session" how far the connection got: the name, TCP, TLS (or TCP, where it is plain http)
+---@field err moonpool.Error? why no further
+---@field cause string? of the error: "name", "nameSilent", "refused", "unreachable", "silent" (no TCP), "sessionSilent" (no TLS), "proxy",
+--- "authority", "expired", "notYetValid", "otherName", "unverified", "notTls", "handshake"
+---@field endpoint string
+---@field proxy string?
+---@field address string? that it was connected to
+---@field chain string? PEM: the certificates that the server shows
+---@field nameTime number? ms
+---@field connectTime number? ms
+---@field sessionTime number? ms
+---@field certificateExpiry integer? of the client certificate, seconds since 1970
+
+--- Makes a connection to the server of a context, as a pool would, but sends nothing over it. `timeout`: ms. Waits. Fails where the
+--- context or its certificates cannot be used.
+---@param kubeConfig moonpool.KubeConfig
+---@param context string
+---@param timeout integer
+---@return moonpool.core.Examination?, moonpool.Error?
+function core.examine(kubeConfig, context, timeout) end
+
 -- ---------------------------------------------------------------------------------------------------- pool
 ---@class moonpool.core.Pool  A pool of connections to one cluster.
 local Pool = {}

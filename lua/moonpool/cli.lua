@@ -15,6 +15,13 @@ function cli.sim(...)
   return require("moonpool.sim.main")(...)
 end
 
+--- What is wrong with each context, and what to do.
+---@param ... string
+---@return integer
+function cli.doctor(...)
+  return require("moonpool.doctor.main")(...)
+end
+
 local scriptModule = "moonpool.scripts."
 
 local function listScripts()
