@@ -224,7 +224,7 @@ static int manager_remove_cluster(lua_State *L) {
   moon_cluster_release(cluster);
   moon_pool *pool = moon_cluster_pool(cluster);
   moon_pool_set_events_enabled(pool, true); /* for the last event, which says that it is drained */
-  err = moon_manager_take_out(self->manager, name, GRACE_MS, NULL);
+  err = moon_manager_take_out(self->manager, name, GRACE_MS);
   if (err) return moon_push_error(L, err);
   if (self->strategy) moon_script_strategy_forget(self->strategy, cluster);
   return moon_hub_await(L, pool_is_over, pool, removed);

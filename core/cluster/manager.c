@@ -49,7 +49,6 @@ moon_error *moon_manager_create(const moon_manager_options *options, moon_event_
   pthread_cond_init(&manager->told, NULL);
   moon_list_init(&manager->movers);
   moon_list_init(&manager->tellings);
-  moon_list_init(&manager->leaving);
   moon_strategy_make("round-robin", &manager->strategy);
   *out = manager;
   return NULL;
@@ -222,16 +221,12 @@ moon_status moon_manager_add_cluster(moon_manager *manager, const moon_cluster_o
 
 /* The pool of a cluster that was taken out. */
 struct leaver {
-  moon_list node;
   moon_manager *manager;
   moon_pool *pool;
 };
 
 static void leaver_drained(void *ctx) {
   struct leaver *leaver = ctx;
-  pthread_mutex_lock(&leaver->manager->lock);
-  moon_list_remove(&leaver->node);
-  pthread_mutex_unlock(&leaver->manager->lock);
   moon_pool_release(leaver->pool);
   moon_manager_drop(leaver->manager);
   free(leaver);
@@ -245,7 +240,6 @@ static struct member *unlink_member(moon_manager *manager, size_t place) {
   struct leaver *leaver = moon_alloc(sizeof *leaver);
   leaver->manager = moon_manager_retain(manager);
   leaver->pool = moon_pool_retain(moon_cluster_pool(member->cluster));
-  moon_list_push_back(&manager->leaving, &leaver->node);
   member->leaver = leaver;
   return member;
 }
@@ -264,7 +258,7 @@ static void dismiss(moon_manager *manager, struct member *member, int64_t grace_
   member_free(member);
 }
 
-moon_error *moon_manager_take_out(moon_manager *manager, const char *name, int64_t grace_ms, moon_cluster **out) {
+moon_error *moon_manager_take_out(moon_manager *manager, const char *name, int64_t grace_ms) {
   struct member *found = NULL;
   pthread_mutex_lock(&manager->membership);
   pthread_mutex_lock(&manager->lock);
@@ -274,13 +268,12 @@ moon_error *moon_manager_take_out(moon_manager *manager, const char *name, int64
   if (found) moon_probing_stop(found->probing);
   pthread_mutex_unlock(&manager->membership);
   if (!found) return manager_no_such(manager, name);
-  if (out) *out = moon_cluster_retain(found->cluster);
   dismiss(manager, found, grace_ms);
   return NULL;
 }
 
 moon_status moon_manager_remove_cluster(moon_manager *manager, const char *name, moon_error **err) {
-  return moon_error_give(moon_manager_take_out(manager, name, RELEASE_GRACE_MS, NULL), err);
+  return moon_error_give(moon_manager_take_out(manager, name, RELEASE_GRACE_MS), err);
 }
 
 void moon_manager_close(moon_manager *manager, int64_t grace_ms) {
@@ -295,24 +288,6 @@ void moon_manager_close(moon_manager *manager, int64_t grace_ms) {
   pthread_mutex_unlock(&manager->membership);
   for (size_t i = 0; i < count; i++) dismiss(manager, gone[i], grace_ms);
   free(gone);
-}
-
-bool moon_manager_is_drained(moon_manager *manager) {
-  pthread_mutex_lock(&manager->lock);
-  bool drained = manager->closed;
-  size_t count = 0;
-  for (moon_list *node = manager->leaving.next; node != &manager->leaving; node = node->next) count++;
-  moon_pool **pools = moon_alloc((count + 1) * sizeof *pools);
-  count = 0;
-  for (moon_list *node = manager->leaving.next; node != &manager->leaving; node = node->next)
-    pools[count++] = moon_pool_retain(MOON_ENTRY(node, struct leaver, node)->pool);
-  pthread_mutex_unlock(&manager->lock);
-  for (size_t i = 0; i < count; i++) {
-    drained = drained && moon_pool_is_drained(pools[i]);
-    moon_pool_release(pools[i]);
-  }
-  free(pools);
-  return drained;
 }
 
 /* --- finding --- */

@@ -42,9 +42,9 @@ void moon_manager_set_events_enabled(moon_manager *manager, bool enabled); /* it
 
 /* As moon_manager_add_cluster, with the target instead of kubeconfig and context. */
 moon_error *moon_manager_add(moon_manager *manager, const moon_cluster_options *options, moon_target *target);
-/* Takes the cluster out: waiters get MOON_CLOSED, leases and calls have grace_ms. *out (may be NULL) gets a reference,
- * by which the caller can see the pool drain. */
-moon_error *moon_manager_take_out(moon_manager *manager, const char *name, int64_t grace_ms, moon_cluster **out);
+/* Takes the cluster out: waiters get MOON_CLOSED, leases and calls have grace_ms. Who has a reference to the cluster
+ * can see its pool drain. */
+moon_error *moon_manager_take_out(moon_manager *manager, const char *name, int64_t grace_ms);
 
 /* What a cluster is chosen for. Texts live as long as the call or waiter that it is for. */
 typedef struct moon_selection {
@@ -65,9 +65,9 @@ moon_error *moon_manager_select(moon_manager *manager, const moon_selection *sel
  * or there is none of that name. The caller's. */
 moon_error *moon_manager_absence(moon_manager *manager, const char *name);
 /* For strategies that cannot run under the lock: the candidates as they are now, without slots (NULL). Counts as a
- * selection for slow start. At most `room`; returns how many there
- * are. The texts in them belong to the clusters: they stay valid until the caller's thread has taken out or let go of
- * the cluster itself, or, where other threads do that, for no longer than this call. */
+ * selection for slow start. At most `room`; returns how many there are. The texts in them belong to the clusters: they
+ * stay valid until the caller's thread has taken out or let go of the cluster itself, or, where other threads do that,
+ * for no longer than this call. */
 size_t moon_manager_candidates(moon_manager *manager, const moon_selection *selection, moon_candidate *out,
                                size_t room);
 /* Takes a place in the candidate with that id if it may still be chosen; else NULL. */
@@ -101,6 +101,5 @@ moon_error *moon_manager_check_async(moon_manager *manager, const char *name, vo
 
 /* Closes everything: as take_out of every cluster; no cluster can be added or chosen any more (MOON_CLOSED). */
 void moon_manager_close(moon_manager *manager, int64_t grace_ms);
-bool moon_manager_is_drained(moon_manager *manager);
 
 #endif

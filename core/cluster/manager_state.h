@@ -55,7 +55,6 @@ struct moon_manager {
   struct member **members; /* in the order of addition */
   size_t count, room;
   uint64_t last_id;
-  moon_list leaving; /* pools of clusters that were taken out, until they are drained */
   moon_strategy strategy;
   uint64_t fallback_id; /* whom round-robin, the fall-back, chose last */
   /* scratch of a selection, as long as `members`: */

@@ -147,11 +147,12 @@ function strategies.find(name)
     if missing then
       return nil, ('there is no strategy "%s", and no module of that name%s'):format(name, check.hint(name, strategies.names()))
     end
-    return nil, ("strategy %s: %s"):format(name, tostring(result))
+    return nil, (tostring(result):gsub("%s*\n%s*", " ")) -- it names the module
   end
   if type(result) == "function" or (type(result) == "table" and type(result.select) == "function") then return result end
   if registered[name] then return name end
-  return nil, ("the module %s is no strategy: it returns %s and registers none under that name"):format(name, check.describe(result))
+  return nil, ("the module %s is no strategy: it returns %s, and registers none under that name"):format(name,
+    type(result) == "table" and "a table without the function select" or check.describe(result))
 end
 
 return strategies

@@ -388,7 +388,7 @@ static void a_cluster_that_is_taken_out_fails_those_who_wait_for_it(void **state
   trip *t = trip_start(&f, "GET", &to_a);
   moon_pool_load load = {0};
   while (!load.waiting) moon_pool_get_load(moon_cluster_pool(fleet_cluster(&f, "a")), &load);
-  assert_null(moon_manager_take_out(f.manager, "a", 0, NULL));
+  assert_null(moon_manager_take_out(f.manager, "a", 0));
   trip_expect_error(t, MOON_CLOSED, "a", "closed");
   trip_free(t);
   trip_expect_error(holder, MOON_CLOSED, "a", "closed");

@@ -228,7 +228,7 @@ static void a_cluster_that_is_taken_out_fails_those_who_wait_for_it(void **state
   asker *holder = ask("a"), *a = ask("a");
   expect_lease(holder, "a");
   wait_for_waiters("a", 1);
-  assert_null(moon_manager_take_out(f.manager, "a", PATIENCE_MS, NULL));
+  assert_null(moon_manager_take_out(f.manager, "a", PATIENCE_MS));
   expect_refusal(a, MOON_CLOSED, "a", "closed");
   done_with(a);
   done_with(holder);

@@ -30,7 +30,7 @@ static moon_selector *selector_of(const char *pattern, const char *labels) {
 static void goes_round_evenly_while_clusters_come_and_go(void **state) {
   moon_manager *manager = manager_of("a b c");
   expect_choices(manager, &any, "abca");
-  assert_null(moon_manager_take_out(manager, "b", 0, NULL));
+  assert_null(moon_manager_take_out(manager, "b", 0));
   expect_choices(manager, &any, "caca");
   add_cluster(manager, "b");
   moon_buffer seen = {0};
@@ -319,7 +319,7 @@ static void enters_a_candidate_only_while_it_may_be_chosen(void **state) {
   moon_manager_set_enabled(manager, "b", false, NULL);
   assert_null(moon_manager_enter(manager, b));
   assert_null(moon_manager_enter(manager, b + 1));
-  assert_null(moon_manager_take_out(manager, "b", 0, NULL));
+  assert_null(moon_manager_take_out(manager, "b", 0));
   add_cluster(manager, "b"); /* another one */
   assert_null(moon_manager_enter(manager, b));
   moon_manager_release(manager);
@@ -421,7 +421,7 @@ static void where_one_cluster_is_concerned_the_error_is_its_own(void **state) {
   fail_cluster(manager, "a");
   moon_selector *only = selector_of("a", NULL);
   expect_refusal(manager, &(moon_selection){.among = only}, MOON_CONNECT, "a refused");
-  assert_null(moon_manager_take_out(manager, "b", 0, NULL));
+  assert_null(moon_manager_take_out(manager, "b", 0));
   expect_refusal(manager, &any, MOON_CONNECT, "a refused");
   moon_selector_release(only);
   moon_manager_release(manager);
@@ -517,7 +517,7 @@ static void a_leaves_and_returns(moon_manager *manager) {
     moon_manager_set_enabled(manager, "a", i % 2, NULL);
     fail_cluster(manager, "d");
     recover_cluster(manager, "d");
-    assert_null(moon_manager_take_out(manager, "e", 0, NULL));
+    assert_null(moon_manager_take_out(manager, "e", 0));
     add_cluster(manager, "e");
   }
 }

@@ -156,14 +156,13 @@ static void a_clusters_addition_is_told_first_and_its_removal_last(void **state)
   struct listened l = listened();
   moon_buffer before = {0};
   add_live(l.manager, "a", server);
-  moon_cluster *cluster = moon_manager_find(l.manager, "a", NULL), *out = NULL;
+  moon_cluster *cluster = moon_manager_find(l.manager, "a", NULL);
   moon_conn *conn = NULL;
   moon_answer *answer = NULL;
   assert_null(moon_pool_acquire(moon_cluster_pool(cluster), MOON_USE_LEASE, PATIENCE_MS, NULL, &conn));
   moon_cluster_enter(cluster);
-  assert_null(moon_manager_take_out(l.manager, "a", 60000, &out));
-  assert_ptr_equal(out, cluster);
-  assert_false(moon_pool_is_drained(moon_cluster_pool(out)));
+  assert_null(moon_manager_take_out(l.manager, "a", 60000));
+  assert_false(moon_pool_is_drained(moon_cluster_pool(cluster)));
   assert_int_equal(moon_conn_call(conn, &(moon_call_options){.path = "/livez"}, &answer, NULL), MOON_OK);
   moon_answer_free(answer); /* it has a minute to come back */
   moon_cluster_give_back(cluster, conn);
@@ -171,9 +170,8 @@ static void a_clusters_addition_is_told_first_and_its_removal_last(void **state)
   const char *last = "connectionReleased, connectionRemoved, poolDrained";
   assert_ptr_equal(strstr(before.data, "clusterAdded a, connectionCreated, "), before.data);
   assert_string_equal(before.data + before.len - strlen(last), last);
-  assert_true(moon_pool_is_drained(moon_cluster_pool(out)));
+  assert_true(moon_pool_is_drained(moon_cluster_pool(cluster)));
   expect_events(l.events, "");
-  moon_cluster_release(out);
   moon_cluster_release(cluster);
   moon_buffer_free(&before);
   release(&l);
@@ -183,11 +181,11 @@ static void a_clusters_addition_is_told_first_and_its_removal_last(void **state)
 static void once_a_pool_is_drained_the_removal_was_told(void **state) {
   struct listened l = listened();
   add_cluster(l.manager, "a");
-  moon_cluster *out = NULL;
-  assert_null(moon_manager_take_out(l.manager, "a", 0, &out));
-  assert_true(moon_pool_wait_drained(moon_cluster_pool(out), PATIENCE_MS));
+  moon_cluster *cluster = moon_manager_find(l.manager, "a", NULL);
+  assert_null(moon_manager_take_out(l.manager, "a", 0));
+  assert_true(moon_pool_wait_drained(moon_cluster_pool(cluster), PATIENCE_MS));
   expect_events(l.events, "clusterAdded a, poolReady, poolDrained, clusterRemoved a");
-  moon_cluster_release(out);
+  moon_cluster_release(cluster);
   release(&l);
 }
 
@@ -207,28 +205,22 @@ static void a_name_can_be_used_again_right_after(void **state) {
   tls_server_stop(server);
 }
 
-static void wait_until_drained(moon_manager *manager) {
-  for (int64_t until_ms = now_ms() + PATIENCE_MS; !moon_manager_is_drained(manager);) {
-    assert_true(now_ms() < until_ms);
-    sleep_ms(1);
-  }
-}
-
 static void closing_takes_out_every_cluster_and_is_over_when_all_are_drained(void **state) {
   tls_server *server = start_plain_server();
   struct listened l = listened();
   add_live(l.manager, "a", server);
   add_cluster(l.manager, "b");
+  moon_cluster *cluster = moon_manager_find(l.manager, "a", NULL);
   moon_conn *conn = NULL;
   assert_int_equal(moon_manager_acquire(l.manager, "a", &conn, NULL), MOON_OK);
-  assert_false(moon_manager_is_drained(l.manager));
   moon_manager_close(l.manager, 60000);
   moon_manager_close(l.manager, 60000);
   wait_for_event(l.events, MOON_EVENT_CLUSTER_REMOVED, "b", NULL);
-  assert_false(moon_manager_is_drained(l.manager)); /* a connection is still leased */
+  assert_false(moon_pool_is_drained(moon_cluster_pool(cluster))); /* a connection is still leased */
   moon_manager_give_back(l.manager, conn);
-  wait_until_drained(l.manager);
   wait_for_event(l.events, MOON_EVENT_CLUSTER_REMOVED, "a", NULL);
+  assert_true(moon_pool_wait_drained(moon_cluster_pool(cluster), PATIENCE_MS));
+  moon_cluster_release(cluster);
   release(&l);
   tls_server_stop(server);
 }
@@ -303,7 +295,7 @@ static void makes_no_events_while_nobody_listens(void **state) {
   add_cluster(l.manager, "a");
   add_cluster(l.manager, "b");
   fail_cluster(l.manager, "a");
-  assert_null(moon_manager_take_out(l.manager, "b", 0, NULL));
+  assert_null(moon_manager_take_out(l.manager, "b", 0));
   moon_manager_note_failover(l.manager, "a", "b", "why");
   moon_manager_note_strategy_error(l.manager, "what");
   moon_event event;
