@@ -2,6 +2,7 @@
 -- accepted at the time.
 local core = require "moonpool.core"
 local eventually = require "spec.support.eventually"
+local moonpool = require "moonpool"
 local program = require "spec.support.program"
 local sim = require "moonpool.sim"
 
@@ -48,17 +49,22 @@ describe("credentials", function()
     for _, one in ipairs(group.clusters) do one.tokens[token] = user end
   end
 
-  --- The pool of a cluster whose user has these fields.
-  local function pool(user, options, index, clusterFields)
+  --- What a kubeconfig says of a cluster whose user has these fields.
+  local function kubeconfig(user, index, clusterFields)
     local one = group.clusters[index or 1]
-    local config = core.KubeConfig()
-    assert(config:loadFromString(([[
+    return ([[
 apiVersion: v1
 kind: Config
 clusters: [{name: c, cluster: {server: "%s", certificate-authority-data: %s%s}}]
 users: [{name: u, user: {%s}}]
 contexts: [{name: x, context: {cluster: c, user: u}}]
-]]):format(one.urls[1], core.base64(one.credentials.authority), clusterFields or "", user)))
+]]):format(one.urls[1], core.base64(one.credentials.authority), clusterFields or "", user)
+  end
+
+  --- The pool of such a cluster.
+  local function pool(user, options, index, clusterFields)
+    local config = core.KubeConfig()
+    assert(config:loadFromString(kubeconfig(user, index, clusterFields)))
     local made, err = core.pool("x", config, "x", options or { enableWarmup = false })
     pools[#pools + 1] = made
     return made, err
@@ -290,6 +296,29 @@ token=t-$n until=$(date -u -d "+$until seconds" +%%Y-%%m-%%dT%%H:%%M:%%S.%%3NZ)
       local client = pool(exec "p")
       for _ = 1, 10 do fails(client, "credential", "exit status 1") end
       assert.truthy(runs "p" <= 2)
+    end)
+
+    it("do not make its cluster unhealthy; reads go to another one meanwhile", function()
+      start(2)
+      accept("t-2", ADMIN)
+      plugin("fails", "exit 1")
+      plugin("works", prints '"token": "t-2"')
+      local manager <close> = moonpool.ConnectionManager { clusterHealthCheckInterval = 50, defaultPoolConfig = { minConnections = 1 } }
+      for index, name in ipairs { "fails", "works" } do
+        local config = moonpool.KubeConfig()
+        assert(config:loadFromString(kubeconfig(exec(name), index)))
+        assert(manager:addCluster { name = name, kubeConfig = config, context = "x" })
+      end
+      local client = assert(manager:client())
+      for _ = 1, 20 do
+        assert(client.core.listNamespace())
+        moonpool.sleep(20)
+      end
+      local stats = manager:getStats()
+      assert.same({ true, true }, { stats.fails.healthy, stats.fails.unauthorized })
+      assert.same({ true, false }, { stats.works.healthy, stats.works.unauthorized })
+      local _, err = manager:client("fails").core.listNamespace()
+      assert.equal("credential", err.kind)
     end)
 
     it("are there when it has failed twice and then not", function()
