@@ -208,6 +208,90 @@ describe("the prompt over clusters", function()
     term:key "C-u"
   end)
 
+  it("asks before a statement writes to more than one cluster", function()
+    local write = "clusters:each(function(c) return c.resources.configmaps.create{metadata={name='made',namespace='default'}} end)"
+    for _, answer in ipairs { "no", "yes" } do
+      term:key "C-l"
+      term:line(write)
+      term:waitFor "^and the like, in 2 clusters%. Go on%? %[y/N%]"
+      term:line(answer)
+      term:waitFor(answer == "no" and "^sim%-2 +no .*not sent: you said no" or "^sim%-2 +default +made +0 ")
+    end
+    term:key "C-l"
+    term:line "for _, name in ipairs{'sim-1', 'sim-2'} do print(clusters:client(name).resources.configmaps.delete('made')) end"
+    term:waitFor "^and the like, in sim%-2 after sim%-1%. Go on%?"
+    term:line "y"
+    term:waitUntil("the prompt", function() return term:last():find "sim%-2>$" end)
+    term:key "C-l"
+    term:line "moonpool.spawn(function() moonpool.sleep(50) print(clusters:each(function(c) return c.resources.pods.delete('x') end)) end)"
+    term:waitFor "^0 of 2 clusters, 2 failed"
+  end)
+
+  it("has commands for what is done all day", function()
+    local function command(line, ...)
+      term:key "C-l"
+      term:line(line)
+      for _, pattern in ipairs { ... } do term:waitFor(pattern) end
+    end
+    command(":pools", "^CLUSTER +CONNECTIONS", "^sim%-2 +%d")
+    command(":clusters", "^CLUSTER +STATE", "^sim%-1 +healthy")
+    command(":time moonpool.sleep(20)", "^2%d%.%d ms$")
+    command(":set output name")
+    command("client.resources.nodes.list()", "^node%-3$")
+    command(":set output table")
+    command(":set output poem", "^error: :set output: expected table, json, yaml, name, got poem$")
+    command(":poools", "^error: there is no command :poools; did you mean \"pools\"%?$")
+    command(":help", "^:watch EXPR %[SECONDS%]", "^help%(x%)")
+    command(":history 2", "^:help$", "^:history 2$")
+    command("help(client.batch)", "^moonpool%.Api$", "readNamespacedCronJob")
+    command(":ns kube-system", "^sim%-1 sim%-2/kube%-system>$")
+    command("client.resources.configmaps.get('nothing').x", "^error: ")
+    command(":ns", "^sim%-1 sim%-2>$")
+  end)
+
+  it("traces requests: cluster, connection, attempt, status and time", function()
+    term:key "C-l"
+    term:line ":trace on"
+    term:line "client.resources.pods.get('nothing', { cluster = 'sim-2' })"
+    term:waitFor "^debug: request: GET /api/v1/namespaces/default/pods/nothing: cluster sim%-2, connection %d+, attempt 1: 404, %d+%.%d"
+    term:line ":trace off"
+    term:key "C-l"
+    term:line "client.resources.nodes.list()"
+    term:waitFor "^node%-1 "
+    assert.is_nil(term:screen():find "request:")
+  end)
+
+  it("watches an expression until Ctrl-C", function()
+    term:key "C-l"
+    term:line "count = 0"
+    term:line ":watch (function() count = count + 1 return 'seen ' .. count end)() 0.1"
+    term:waitFor "^every 0%.1 s: "
+    term:waitFor "^seen 3$"
+    term:key "C-c"
+    term:waitFor "^interrupted$"
+    term:waitUntil("the prompt", function() return term:last():find "sim%-2>$" end)
+  end)
+
+  it("goes over to other contexts, and back", function()
+    term:key "C-l"
+    term:line ":use sim-2"
+    term:waitFor "^1 context: sim%-2$"
+    term:line "table.concat(clusters:clusters(), ' ')"
+    term:waitFor "^sim%-2$"
+    term:line ":use sim-1 sim-2"
+    term:waitFor "^2 contexts: sim%-1, sim%-2$"
+    term:line ":use prod-*"
+    term:waitFor "^error: no context matches 'prod%-%*'"
+  end)
+
+  it("pages what is longer than the window", function()
+    term:key "C-l"
+    term:line "(('row '):rep(1) .. ('\\nrow'):rep(100))"
+    term:waitUntil("the pager", function() return term:last() == ":" end)
+    term:type "q"
+    term:waitUntil("the prompt", function() return term:last():find "sim%-2>$" end)
+  end)
+
   it("goes on at once when the clusters are silent", function()
     clusters:signal "STOP"
     finally(function() clusters:signal "CONT" end)
@@ -232,5 +316,76 @@ describe("the prompt over clusters", function()
     assert.matches("> 'typed mean$", term:last())
     term:line "while'"
     term:waitFor "^typed meanwhile$"
+  end)
+end)
+
+describe("--read-only", function()
+  local clusters
+
+  setup(function() clusters = sim.start { clusters = 1 } end)
+  teardown(function() clusters:stop() end)
+
+  local function run(code) return program.shell(("KUBECONFIG=%s %s --read-only - "):format(clusters.kubeconfig, program.path), code) end
+
+  it("refuses what may change something, in scripts too, and sends nothing of it", function()
+    local result = run [[
+      local client = assert(require("moonpool").KubernetesClient())
+      local object = { metadata = { name = "x", namespace = "default" } }
+      local configMaps = client.resources.configmaps
+      for name, call in pairs {
+        create = function() return configMaps.create(object) end,
+        replace = function() return configMaps.replace(object) end,
+        patch = function() return configMaps.patch("x", { data = { a = "b" } }) end,
+        apply = function() return configMaps.apply(object) end,
+        delete = function() return configMaps.delete("x") end,
+        deleteCollection = function() return client.core.deleteCollectionNamespacedConfigMap("default") end,
+        raw = function() return client:request { method = "post", path = "/api/v1/namespaces/default/configmaps", body = object } end,
+        exec = function() return client.core.connectGetNamespacedPodExec("p", "default", { command = "ls" }) end,
+        cluster = function() return clusters:client().resources.configmaps.delete("x") end,
+        connection = function()
+          local _, connection <close> = clusters:acquire()
+          return connection:call { method = "DELETE", path = "/api/v1/namespaces/default/configmaps/x" }
+        end,
+      } do
+        local value, err = call()
+        assert(value == nil and err.kind == "forbidden", name .. ": " .. tostring(err))
+        assert(err.message:find("not sent: the program runs with --read-only", 1, true), name .. ": " .. err.message)
+      end
+      local reviewed = assert(client:request { path = "/version" })
+      assert(client.resources.configmaps.create(object, { dryRun = true }))
+      print(reviewed.major, #assert(client.resources.namespaces.list()).items > 0)]]
+    assert.equal("", result.err)
+    assert.matches("^1\ttrue\n$", result.out)
+    for request in pairs(clusters:stats(clusters.clusters[1].name).requests) do
+      assert.is_true(request:find "^GET " ~= nil or request:find "^POST .*configmaps$" ~= nil, request)
+    end
+  end)
+
+  it("shows at the prompt", function()
+    local term <close> = terminal.start { kubeconfig = clusters.kubeconfig, arguments = "--read-only", columns = 120 }
+    term:waitFor "^sim%-1 %(read%-only%)>$"
+    term:line "client.resources.pods.delete('x')"
+    term:waitFor "^error: .*not sent: the program runs with %-%-read%-only"
+  end)
+end)
+
+describe("the prompt with many contexts", function()
+  it("is there at once, and connects to nothing", function()
+    local lines = { "apiVersion: v1\nkind: Config\ncurrent-context: c1\nclusters:" }
+    for i = 1, 50 do
+      local address = i <= 10 and "192.0.2.1" or "127.0.0.1"
+      lines[#lines + 1] = ("- { name: c%d, cluster: { server: 'http://%s:1' } }"):format(i, address)
+    end
+    lines[#lines + 1] = "contexts:"
+    for i = 1, 50 do lines[#lines + 1] = ("- { name: c%d, context: { cluster: c%d } }"):format(i, i) end
+    program.withFile(table.concat(lines, "\n"), function(path)
+      local term <close> = terminal.start { kubeconfig = path, arguments = "--context '*'" }
+      term:line "tostring(clusters)"
+      term:waitFor "not used yet"
+      term:line ":use c1?"
+      term:waitFor "^10 contexts: c10, c11"
+      term:line "tostring(clusters) .. '!'"
+      term:waitFor "not used yet%)!$"
+    end)
   end)
 end)

@@ -24,6 +24,10 @@ void moon_log_set_level(moon_log_level level) {
   atomic_store(&minimum, (int)level);
 }
 
+moon_log_level moon_log_get_level(void) {
+  return (moon_log_level)atomic_load(&minimum);
+}
+
 void moon_log_set_sink(moon_log_sink *sink, void *ctx) {
   pthread_mutex_lock(&lock);
   current_sink = sink;

@@ -19,7 +19,8 @@ typedef void moon_log_sink(void *ctx, moon_log_level level, const char *text);
 
 __attribute__((format(printf, 2, 3))) void moon_log(moon_log_level level, const char *format, ...);
 bool moon_log_enabled(moon_log_level level);
-void moon_log_set_level(moon_log_level level);          /* default MOON_LOG_WARN */
+void moon_log_set_level(moon_log_level level); /* default MOON_LOG_WARN */
+moon_log_level moon_log_get_level(void);
 void moon_log_set_sink(moon_log_sink *sink, void *ctx); /* NULL: the default sink */
 const char *moon_log_level_name(moon_log_level level);  /* "debug" ... "off" */
 

@@ -154,9 +154,12 @@ static int core_set_logger(lua_State *L) {
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off", NULL};
 
+/* Returns what it was. */
 static int core_set_log_level(lua_State *L) {
-  moon_log_set_level((moon_log_level)luaL_checkoption(L, 1, NULL, level_names));
-  return 0;
+  int level = luaL_checkoption(L, 1, NULL, level_names);
+  lua_pushstring(L, moon_log_level_name(moon_log_get_level()));
+  moon_log_set_level((moon_log_level)level);
+  return 1;
 }
 
 static int core_log(lua_State *L) {

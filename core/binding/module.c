@@ -15,6 +15,7 @@
 #include "binding/log.h"
 #include "binding/manager.h"
 #include "binding/pool.h"
+#include "binding/request.h"
 #include "binding/scheduler.h"
 #include "binding/selector.h"
 #include "binding/stream.h"
@@ -72,6 +73,7 @@ int luaopen_moonpool_core(lua_State *L) {
   moon_yaml_open(L);
   lua_setfield(L, -2, "yaml");
   moon_http_open(L);
+  moon_request_open(L);
   moon_call_open(L);
   moon_stream_open(L);
   moon_pool_open(L);

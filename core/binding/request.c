@@ -82,6 +82,54 @@ void moon_request_read(lua_State *L, int index, moon_request *out, int64_t defau
   lua_pop(L, 1);
 }
 
+/* --- the program's --read-only --- */
+
+static bool writes_refused;
+
+void moon_requests_refuse_writes(void) {
+  writes_refused = true;
+}
+
+static bool has_last_segment(const char *path, size_t len, const char *ending) {
+  size_t ending_len = strlen(ending);
+  return len >= ending_len && memcmp(path + len - ending_len, ending, ending_len) == 0;
+}
+
+/* A question in the form of an object changes nothing; a command in a container may change anything. */
+static bool may_change(const moon_request *request) {
+  const char *path = request->path;
+  size_t len = strcspn(path, "?");
+  if (moon_request_is_read(request)) {
+    static const char *const commands[] = {"/exec", "/attach", "/portforward"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+      if (has_last_segment(path, len, commands[i])) return true;
+    return false;
+  }
+  if (strcmp(request->method, "POST") == 0 && has_last_segment(path, len, "reviews")) return false;
+  const char *dry = strstr(path + len, "dryRun=All");
+  return !dry || !strchr("?&", dry[-1]) || !strchr("&", dry[strlen("dryRun=All")]);
+}
+
+moon_error *moon_request_refusal(const moon_request *request) {
+  if (!writes_refused || !may_change(request)) return NULL;
+  return moon_error_new(MOON_FORBIDDEN, "%s %s: not sent: the program runs with --read-only", request->method,
+                        request->path);
+}
+
+/* mayChange(request) -> boolean */
+static int core_may_change(lua_State *L) {
+  lua_getfield(L, 1, "method");
+  lua_getfield(L, 1, "path");
+  const moon_request request = {.method = (char *)luaL_optstring(L, 2, "GET"), .path = (char *)luaL_checkstring(L, 3)};
+  lua_pushboolean(L, may_change(&request));
+  return 1;
+}
+
+void moon_request_open(lua_State *L) {
+  lua_pushcfunction(L, core_may_change);
+  lua_setfield(L, -2, "mayChange");
+}
+
 void moon_headers_push(lua_State *L, const moon_buffer *lines) {
   lua_createtable(L, 0, 8);
   const char *end = lines->data + lines->len;

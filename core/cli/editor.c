@@ -13,11 +13,13 @@
 #include <fcntl.h>
 #include <histedit.h>
 #include <langinfo.h>
+#include <lauxlib.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 #include <uv.h>
 #include <wchar.h>
@@ -172,6 +174,56 @@ static char *prompt(EditLine *el) {
   return (char *)self.prompt;
 }
 
+/* --- a question in between --- */
+
+/* The one who waits: a userdata in the waiting frame. */
+typedef struct question {
+  moon_wait wait;
+  moon_runtime *runtime;
+} question;
+
+static const char question_key; /* registry: metatable */
+
+static void on_answer(uv_poll_t *poll, int status, int events) {
+  (void)status, (void)events;
+  question *asked = poll->data;
+  uv_poll_stop(poll);
+  moon_wait_ready(asked->runtime, &asked->wait);
+}
+
+static int question_close(lua_State *L) {
+  (void)L;
+  uv_poll_stop(&self.input);
+  return 0;
+}
+
+/* The terminal edits the line itself, and has a whole one when it has something. */
+static int answered(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  char line[64];
+  ssize_t count = read(STDIN_FILENO, line, sizeof line);
+  if (count <= 0) return 0;
+  lua_pushlstring(L, line, (size_t)count);
+  return 1;
+}
+
+int editor_ask(lua_State *L) {
+  size_t len;
+  const char *text = luaL_checklstring(L, 1, &len);
+  if (!self.el || !self.polls || self.reading) return 0;
+  question *asked = lua_newuserdatauv(L, sizeof *asked, 0);
+  *asked = (question){.runtime = moon_runtime_of(L)};
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &question_key);
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+  fwrite(text, 1, len, stdout);
+  fflush(stdout);
+  tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed before is no answer */
+  self.input.data = asked;
+  uv_poll_start(&self.input, UV_READABLE, on_answer);
+  return moon_runtime_wait(L, &asked->wait, 0, answered);
+}
+
 /* --- the editor --- */
 
 /* In the user's language; where the environment names none, in UTF-8 all the same. */
@@ -206,6 +258,7 @@ static void open_terminal(void) {
 void editor_open(lua_State *L, editor_complete *complete_line) {
   uv_loop_t *loop = moon_runtime_loop(moon_runtime_of(L));
   self.complete = complete_line;
+  moon_op_meta(L, &question_key, question_close);
   choose_characters();
   if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) open_terminal();
   int flags = fcntl(STDIN_FILENO, F_GETFL);
@@ -238,6 +291,8 @@ void editor_notice(const char *text, size_t len) {
   write_notices();
   fflush(stdout);
 }
+
+/* --- reading --- */
 
 /* Without a terminal. */
 static const char *read_plain(void) {

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "binding/request.h"
 #include "cli/repl.h"
 #include "cli/run.h"
 #include "moonpool.h"
@@ -39,6 +40,7 @@ static const char help_text[] =
     "  --strategy NAME      how `clusters` balances: round-robin (default), least-connections, weighted, random,\n"
     "                       peak-ewma, rendezvous, priority, one that a module given with -l registers, or a\n"
     "                       module that returns one\n"
+    "  --read-only          calls that would change something in a cluster fail, whatever makes them\n"
     "  --log-level LEVEL    debug, info, warn (default), error or off\n"
     "  --help               this text\n"
     "\n"
@@ -48,7 +50,8 @@ static const char help_text[] =
 static const char *const subcommands[] = {"doctor", "run", "sim", "version", NULL};
 
 typedef struct options {
-  bool interactive, version, help, code; /* code: there was a -e */
+  bool interactive, version, help, read_only;
+  bool code; /* there was a -e */
   const char *kubeconfig, *strategy;
   const char **contexts; /* room for all that argv can hold */
   int context_count;
@@ -96,6 +99,10 @@ static int parse_long(char **argv, int *index, options *out) {
   }
   if (strcmp(argument, "--version") == 0) {
     out->version = true;
+    return EXIT_OK;
+  }
+  if (strcmp(argument, "--read-only") == 0) {
+    out->read_only = true;
     return EXIT_OK;
   }
   static const char *const names[] = {"--kubeconfig", "--context", "--log-level", "--strategy"};
@@ -221,7 +228,7 @@ static int run_options(lua_State *L, char **argv, const options *chosen) {
     const char *argument = argv[i];
     if (argument[1] == '-') {
       if (argument[2] && !strchr(argument, '=') && strcmp(argument, "--help") != 0 &&
-          strcmp(argument, "--version") != 0)
+          strcmp(argument, "--version") != 0 && strcmp(argument, "--read-only") != 0)
         i++; /* its value */
       continue;
     }
@@ -325,6 +332,11 @@ static int open_program(lua_State *L, const options *chosen) {
   lua_getfield(L, -1, "moonpool.core");
   lua_pushboolean(L, true);
   lua_setfield(L, -2, "isProgram");
+  if (chosen->read_only) {
+    moon_requests_refuse_writes();
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "isReadOnly");
+  }
   lua_pushstring(L, chosen->kubeconfig); /* NULL: nil */
   lua_setfield(L, -2, "defaultKubeConfigPath");
   lua_createtable(L, chosen->context_count, 0);

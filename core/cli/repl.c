@@ -98,11 +98,9 @@ static void run_line(lua_State *L) {
 }
 
 static int start_module(lua_State *L) {
-  static const luaL_Reg functions[] = {{"notice", terminal_notice},
-                                       {"size", terminal_size},
-                                       {"remember", terminal_remember},
-                                       {"makeFolder", terminal_make_folder},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"notice", terminal_notice},          {"size", terminal_size}, {"remember", terminal_remember},
+      {"makeFolder", terminal_make_folder}, {"ask", editor_ask},     {NULL, NULL}};
   lua_getglobal(L, "require");
   lua_pushliteral(L, "moonpool.repl");
   lua_call(L, 1, 1);

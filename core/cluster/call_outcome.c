@@ -1,11 +1,14 @@
 /* call_outcome.c: what the end of an attempt means: for what is believed of the server, for the person who reads the
  * error, and for whether, when and where to try again. Decisions only; runs on the call's reactor. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "cluster/call_state.h"
 #include "cluster/status.h"
@@ -64,6 +67,18 @@ moon_error *call_status_error(const moon_call *call) {
   explain_refusal(err, dialer);
   mention_proxy(err, moon_dialer_proxy(dialer));
   return err;
+}
+
+void call_log_attempt(const moon_call *call, const moon_error *err) {
+  const moon_exchange *exchange = &call->exchange;
+  char outcome[160];
+  if (err)
+    snprintf(outcome, sizeof outcome, "%s", err->message);
+  else
+    snprintf(outcome, sizeof outcome, "%d", call->response.status);
+  moon_log(MOON_LOG_DEBUG, "request: %s %.200s: cluster %s, connection %" PRIu64 ", attempt %d: %s, %.1f ms",
+           call->request->method, call->request->path, moon_cluster_name(call->route.cluster), moon_conn_id(call->conn),
+           call->attempts_before + call->attempts, outcome, (double)(moon_clock_now_ns() - exchange->begun_ns) / 1e6);
 }
 
 /* --- for the server's health --- */

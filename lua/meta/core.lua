@@ -40,6 +40,7 @@ core.defaultKubeConfigPath = nil ---@type string? the program's --kubeconfig: th
 core.defaultContext = nil ---@type string? the only context that the program's --context selects: what a nil `context` of core.pool means
 core.selectedContexts = nil ---@type string[]? all that it selects; nil: there was no --context
 core.isProgram = nil ---@type true? set by the program, not in stock Lua
+core.isReadOnly = nil ---@type true? the program's --read-only: calls that write fail with "forbidden"
 core.null = nil ---@type userdata the one null
 core.json = { decode = function(text) end, encode = function(value, options) end, array = function(t) end }
 core.yaml = { decode = function(text) end, encode = function(value) end, decodeAll = function(text) end }
@@ -153,6 +154,11 @@ function Pool:isDisposed() end
 ---@field maxBodySize integer? bytes; default 1 GiB
 ---@field gzip boolean? default: unless the server is near
 ---@field raw boolean? the body as a string, not decoded
+
+--- Whether a request may change something in the cluster: neither a read, nor a review, nor a dry run.
+---@param request moonpool.core.Request
+---@return boolean
+function core.mayChange(request) end
 
 ---@class moonpool.Connection  A leased connection. Fields id, useCount, age (ms), createdAt. Has __close and __gc.
 local Connection = {}
@@ -388,6 +394,7 @@ function core.terminalColumns() end
 --- Sends log lines to fn(level, text) on the Lua thread; nil: standard error.
 function core.setLogger(fn) end
 ---@param level string "debug" | "info" | "warn" | "error" | "off"
+---@return string before
 function core.setLogLevel(level) end
 function core.log(level, text) end
 

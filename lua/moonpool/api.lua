@@ -304,16 +304,31 @@ function Api.__names(self)
   return names
 end
 
---- What a method is about, as far as that is known without asking the cluster: its verb, its kind, its positional arguments.
----@param object table an API object
----@param name string
----@return { verb: string, entry: moonpool.Kind?, arguments: string[] }?
-function api.describe(object, name)
-  local parsed = getmetatable(object) == Api and parse(name)
+local function describe(name, list)
+  local parsed = parse(name)
   if not parsed then return nil end
-  local entry, subresource, withPath = resolve(parsed.rest, knownKinds(state[object].class, state[object].session))
-  return { verb = parsed.verb, entry = entry, arguments = signatureOf(parsed, subresource, withPath) }
+  local entry, subresource, withPath = resolve(parsed.rest, list)
+  return { verb = subresource == "log" and "log" or parsed.verb, entry = entry,
+    arguments = signatureOf(parsed, subresource, withPath) }
 end
+
+---@class moonpool.MethodDescription  What a method is about, as far as that is known without asking a cluster.
+---@field verb string
+---@field entry moonpool.Kind?
+---@field arguments string[] the positional ones
+
+---@param object table an API object
+---@param name string a method's
+---@return moonpool.MethodDescription?
+function api.describe(object, name)
+  return getmetatable(object) == Api and describe(name, knownKinds(state[object].class, state[object].session)) or nil
+end
+
+--- The same for a group of Kubernetes' own.
+---@param group moonpool.Group
+---@param name string
+---@return moonpool.MethodDescription?
+function api.describeIn(group, name) return describe(name, kinds.ofGroup(group.name)) end
 
 function Api.__tostring(self)
   return ("moonpool.Api (%s of %s)"):format(state[self].class.name, state[self].session.info.name)

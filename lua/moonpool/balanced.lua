@@ -133,6 +133,8 @@ function Balanced:call(message, object)
     return callIn(member, message)
   end
   refusePlaces(message, object)
+  local objection = session.objection("any of " .. self.info.name, message)
+  if objection then return nil, objection end
   local membership, selection = self.membership, self.selection
   selection.key = message.key
   local start = core.clock()

@@ -370,6 +370,16 @@ local function progressText(state)
   return ("%s, slowest %s %.1f s"):format(text, slowest.name, (core.now() - slowest.began) / 1000)
 end
 
+local underWay = {} ---@type table<table, integer> the fan-outs that run, and how many clusters each is for
+
+--- How many clusters the largest fan-out is for that runs now; 0: none does.
+---@return integer
+function fanout.underWay()
+  local most = 0
+  for _, count in pairs(underWay) do most = math.max(most, count) end
+  return most
+end
+
 --- Calls fn(client, name) for every selected cluster, each in a task of its own. Waits for all.
 ---@param clusters moonpool.FanoutClusters
 ---@param fn fun(client: moonpool.KubernetesClient, name: string): any, any
@@ -384,6 +394,8 @@ function fanout.each(clusters, fn, options)
   local state = { clusters = clusters, fn = fn, names = names, missing = missing, entries = {}, running = {}, done = 0, failed = 0,
     concurrency = options.concurrency or defaultConcurrency, timeout = options.timeout or defaultTimeout,
     failFast = options.failFast, retries = options.retries or 0 }
+  underWay[state] = #names
+  local _over <close> = setmetatable({}, { __close = function() underWay[state] = nil end })
   local show = options.progress
   if show == nil then show = core.isProgram end
   local _ <close> = show and progress.start(function() return progressText(state) end) or nil

@@ -22,7 +22,7 @@ function Progress:draw()
   local columns = core.terminalColumns()
   local text = self.text()
   -- A line that is wider than the terminal would stay when the next one is drawn. In the last column some wrap already.
-  if columns and text ~= self.drawn then
+  if columns and not self.held and text ~= self.drawn then
     self.drawn = text
     write("\r" .. text:sub(1, columns - 1) .. "\27[K")
   end
@@ -53,6 +53,22 @@ function Progress:wrapPrint()
     io.stdout:flush()
   end
   rawset(_G, "print", self.print)
+end
+
+--- Takes the line away, until it is drawn the next time.
+function progress.erase()
+  if shown then shown:erase() end
+end
+
+--- Calls fn(...) without a line to be seen meanwhile.
+---@return any ... what fn returns
+function progress.without(fn, ...)
+  local held = shown
+  if not held then return fn(...) end
+  held:erase()
+  held.held = true
+  local _back <close> = setmetatable({}, { __close = function() held.held = false end })
+  return fn(...)
 end
 
 --- Begins to show what text() says, ten times a second at most. Nil: nobody would see it.

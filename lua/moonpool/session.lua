@@ -22,6 +22,18 @@ local session = {}
 --- Is told how each call ended.
 ---@alias moonpool.CallObserver fun(cluster: string, message: moonpool.core.Request, err: moonpool.Error?, duration: number)
 
+--- Is asked before a call that may change something; nil: go on, else the error that the call ends with. May wait.
+---@type (fun(cluster: string, message: moonpool.core.Request): moonpool.Error?)?
+session.beforeWrite = nil
+
+--- Why a call is not to be made.
+---@param cluster string
+---@param message moonpool.core.Request
+---@return moonpool.Error?
+function session.objection(cluster, message)
+  if session.beforeWrite and core.mayChange(message) then return session.beforeWrite(cluster, message) end
+end
+
 -- What useNamespace overrides: the facts of each session, and the namespace that its context has.
 local namespaces = setmetatable({}, { __mode = "k" }) ---@type table<table, string|false>
 local override ---@type string?
@@ -94,6 +106,8 @@ end
 function Session:call(message)
   if self.guard then self.guard() end
   checkOptions(self, message)
+  local objection = session.objection(self.info.name, message)
+  if objection then return nil, objection end
   local observe = self.observe
   local start = observe and core.clock()
   local body, status, headers = self.handle:call(message)

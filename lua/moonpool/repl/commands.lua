@@ -13,7 +13,7 @@ local commands = {}
 ---@field text string
 ---@field run fun(argument: string, repl: table): boolean?
 
-local outputs = { "table", "json", "yaml", "name" }
+commands.settings = { output = { "table", "json", "yaml", "name" }, confirm = { "on", "off" } }
 
 local function oneOf(repl, what, word, words)
   for _, known in ipairs(words) do
@@ -98,22 +98,36 @@ all.events = { usage = ":events on|off", text = "notices about clusters' health 
   if oneOf(repl, ":events", argument, { "on", "off" }) then repl.state.events = argument == "on" end
 end }
 
+all.trace = { usage = ":trace on|off", text = "each request: cluster, connection, attempt, status, duration", run = function(argument, repl)
+  if not oneOf(repl, ":trace", argument, { "on", "off" }) then return end
+  local state = repl.state
+  if argument == "on" and not state.levelBefore then
+    state.levelBefore = core.setLogLevel "debug"
+  elseif argument == "off" and state.levelBefore then
+    core.setLogLevel(state.levelBefore)
+    state.levelBefore = nil
+  end
+end }
+
 all.traceback = { usage = ":traceback", text = "where the last error came from", run = function(_, repl)
   repl.page(show.cleanLines(repl.state.traceback or "there was no error yet"))
 end }
 
-all.set = { usage = ":set output FORM", text = "how results look: table, json, yaml or name", run = function(argument, repl)
-  local name, value = argument:match "^(%S*)%s*=?%s*(.*)$"
-  if oneOf(repl, ":set", name, { "output" }) and oneOf(repl, ":set output", value, outputs) then repl.state.output = value end
-end }
+all.set = { usage = ":set NAME VALUE", text = "output: table, json, yaml, name; confirm (writes to several clusters ask first): on, off",
+  run = function(argument, repl)
+    local name, value = argument:match "^(%S*)%s*=?%s*(.*)$"
+    local values = commands.settings[name]
+    if not values then return oneOf(repl, ":set", name, { "output", "confirm" }) end
+    if not oneOf(repl, ":set " .. name, value, values) then return end
+    if name == "output" then repl.state.output = value else repl.state.confirm = value == "on" end
+  end }
 
 all.history = { usage = ":history [N]", text = "the last lines that were kept (default 20)", run = function(argument, repl)
   repl.page(show.cleanLines(table.concat(history.last(math.tointeger(tonumber(argument)) or 20), "\n")))
 end }
 
-local order = { "use", "ns", "clusters", "pools", "watch", "time", "events", "set", "history", "traceback", "help", "quit" }
+local order = { "use", "ns", "clusters", "pools", "watch", "time", "events", "trace", "set", "history", "traceback", "help", "quit" }
 commands.names = order
-commands.outputs = outputs
 
 --- What there is, as text.
 ---@return string
@@ -125,6 +139,7 @@ function commands.help()
 clusters     the clusters that are chosen: a ConnectionManager (clusters:each, clusters:getStats, ...)
 client       a client of them: client.resources.pods.list(), client.core.listNamespacedPod("default")
 moonpool     the module
+help(x)      what x is and has, such as help(client.core)
 _ _1 ... _9  the last result, and those before
 
 Tab completes; Ctrl-C stops what runs, or forgets the line; Ctrl-R looks in the lines typed before.

@@ -219,7 +219,7 @@ function complete.line(line, globals, sources)
   if command == "use" then list = sources.contexts()
   elseif command == "ns" then list = sources.namespaces()
   elseif command == "events" or command == "trace" then list = onOff
-  elseif command == "set" then list = rest:find "^%S+%s" and commands.outputs or { "output" } end
+  elseif command == "set" then list = commands.settings[rest:match "^(%S+)%s"] or { "output", "confirm" } end
   return fitting(list, partial), partial, command == "set" and partial == rest and " " or ""
 end
 

@@ -7,6 +7,7 @@ local core = require "moonpool.core"
 local errors = require "moonpool.errors"
 local log = require "moonpool.log"
 local program = require "moonpool.program"
+local progress = require "moonpool.progress"
 local history = require "moonpool.repl.history"
 local show = require "moonpool.repl.show"
 local tables = require "moonpool.tables"
@@ -20,6 +21,7 @@ local remembered = 9 -- results before the last one: _1 to _9
 ---@field size fun(): integer?, integer? columns and rows; nothing: no terminal
 ---@field remember fun(line: string) the arrow keys bring it back
 ---@field makeFolder fun(path: string): true?, string?
+---@field ask fun(text: string): string? shows it and waits for a line; nil: nobody can be asked
 
 ---@class moonpool.repl.State
 ---@field terminal moonpool.repl.Terminal
@@ -28,10 +30,21 @@ local remembered = 9 -- results before the last one: _1 to _9
 ---@field traceback string? of the last error
 ---@field took number? ms, of the last statement
 ---@field events boolean
-local state = { output = "table", events = true }
+---@field confirm boolean whether writes to several clusters ask first
+---@field statement moonpool.repl.Statement? the one that runs
+---@field levelBefore string? the log's level before :trace on
+local state = { output = "table", events = true, confirm = true }
+
+---@class moonpool.repl.Statement  What is known of its writes.
+---@field cluster string? where the first one went
+---@field answer boolean? what was said about the others
+---@field asking boolean?
 
 -- ----------------------------------------------------------------------------------------------------------- saying things
-local function say(text) state.terminal.notice(text) end
+local function say(text)
+  progress.erase()
+  state.terminal.notice(text)
+end
 
 --- The window, as show.lua wants it.
 ---@return moonpool.repl.View
@@ -79,16 +92,52 @@ local function showResults(results)
   end
   remember(first)
   local texts, last = {}, results.n
-  -- What balanced calls say besides, and how long it took, is for scripts.
+  while last > 1 and results[last] == nil do last = last - 1 end
+  -- What balanced calls say besides is for scripts.
   if results.n == 3 and second == nil and type(results[3]) == "table" and results[3].cluster then last = 1 end
   for i = 1, last do texts[i] = results[i] == nil and "nil" or show.text(results[i], view()) end
   if last == 1 and first == nil then return end
   page(table.concat(texts, "\n"))
 end
 
+-- ----------------------------------------------------------------------------------------------------------- writes
+local unasked = "writes to several clusters ask first, and %s; `:set confirm off` lets them go without"
+
+local function refusal(cluster, message, why)
+  local text = ("%s %s: not sent: %s"):format(message.method, message.path, why)
+  return core.newError { kind = "forbidden", message = text, cluster = cluster }
+end
+
+--- Before a write: one that is not for one cluster alone has to be allowed, once for a statement.
+local function beforeWrite(cluster, message)
+  if not state.confirm then return nil end
+  local statement, several = state.statement, require("moonpool.fanout").underWay()
+  if several <= 1 and (not statement or statement.cluster == nil or statement.cluster == cluster) then
+    if statement then statement.cluster = cluster end
+    return nil
+  end
+  if not statement then return refusal(cluster, message, unasked:format "a task in the background cannot do that") end
+  while statement.asking do core.sleep(20) end
+  if statement.answer == nil then
+    statement.asking = true
+    local _done <close> = setmetatable({}, { __close = function() statement.asking = false end })
+    local where = several > 1 and several .. " clusters" or ("%s after %s"):format(cluster, statement.cluster)
+    local answer = progress.without(state.terminal.ask, ("%s %s\nand the like, in %s. Go on? [y/N] "):format(message.method,
+      tables.clean(message.path), where))
+    if not answer then return refusal(cluster, message, unasked:format "there is no terminal to do that on") end
+    statement.answer = answer:lower():find "^%s*y" ~= nil
+  end
+  return not statement.answer and refusal(cluster, message, "you said no") or nil
+end
+
 local function run(chunk)
   local start = core.clock()
-  local results = table.pack(xpcall(chunk, withTraceback))
+  state.statement = {}
+  local results
+  do
+    local _over <close> = setmetatable({}, { __close = function() state.statement = nil end })
+    results = table.pack(xpcall(chunk, withTraceback))
+  end
   state.took = core.clock() - start
   if not results[1] then
     if not isInterruption(results[2]) then say("error: " .. show.errorText(results[2])) end
@@ -148,7 +197,8 @@ function repl.forget() state.pending = nil end
 function repl.prompt()
   if state.pending then return ">> " end
   local namespace = program.namespace()
-  return ("%s%s> "):format(program.label(), namespace and "/" .. namespace or "")
+  return ("%s%s%s> "):format(tables.clean(program.label()), namespace and "/" .. tables.clean(namespace) or "",
+    core.isReadOnly and " (read-only)" or "")
 end
 
 -- ----------------------------------------------------------------------------------------------------------- completion
@@ -267,6 +317,8 @@ function repl.start(terminal)
   state.terminal = terminal
   rawset(_G, "moonpool", require "moonpool")
   if not getmetatable(_G) then setmetatable(_G, { __index = lazyClient }) end
+  rawset(_G, "help", function(what) page(require("moonpool.repl.help").text(what)) end)
+  require("moonpool.session").beforeWrite = beforeWrite
   program.onOpen(listenTo)
   if terminal.size() then
     log.attach(makeLogger())

@@ -149,6 +149,7 @@ local columnsOf = {
 
 ---@class moonpool.repl.Row
 ---@field object table
+---@field kind string?
 ---@field cluster string?
 
 local function objectTable(rows, kind, view)
@@ -159,7 +160,7 @@ local function objectTable(rows, kind, view)
   end
   if clustered then columns[1] = { title = "CLUSTER", key = "cluster" } end
   if namespaced then columns[#columns + 1] = column("NAMESPACE", function(row) return at(row.object, "metadata", "namespace") end) end
-  if not kind then columns[#columns + 1] = column("KIND", function(row) return at(row.object, "kind") end) end
+  if not kind then columns[#columns + 1] = { title = "KIND", key = "kind" } end
   columns[#columns + 1] = column("NAME", function(row) return at(row.object, "metadata", "name") end)
   for _, one in ipairs(columnsOf[kind] or {}) do
     columns[#columns + 1] = column(one.title, function(row) return one.value(row.object) end)
@@ -169,22 +170,22 @@ local function objectTable(rows, kind, view)
 end
 
 local function kindOfAll(rows)
-  local kind = rows[1] and at(rows[1].object, "kind")
+  local kind = rows[1] and rows[1].kind
   for _, row in ipairs(rows) do
-    if at(row.object, "kind") ~= kind then return nil end
+    if row.kind ~= kind then return nil end
   end
   return kind
 end
 
-local function addRows(rows, items, cluster)
+--- Adds a row for each; none, and false, when one is no object. `kind`: of those that do not say it, as in a list of Kubernetes.
+local function addRows(rows, items, kind, cluster)
   for _, item in ipairs(items) do
     if not isObject(item) then return false end
-    rows[#rows + 1] = { object = item, cluster = cluster }
   end
+  for _, item in ipairs(items) do rows[#rows + 1] = { object = item, kind = at(item, "kind") or kind, cluster = cluster } end
   return true
 end
 
--- Objects in a list of Kubernetes leave out what they are.
 local function listKind(list) return (at(list, "kind"):gsub("List$", "")) end
 
 -- ----------------------------------------------------------------------------------------------------------- other tables
@@ -269,20 +270,23 @@ local function isStatistics(value)
 end
 
 local function fanoutText(value, view)
-  local names, rows, others, kind, mixed = sortedKeys(value), {}, {}, nil, false
+  local names, rows, others = sortedKeys(value), {}, {}
   for _, name in ipairs(names) do
     local entry = value[name]
     local first = entry.value
-    if entry.ok and isList(first) and addRows(rows, first.items, name) then
-      mixed = mixed or kind ~= nil and kind ~= listKind(first)
-      kind = kind or listKind(first)
-    else
+    local shown = false
+    if entry.ok and isList(first) then
+      shown = addRows(rows, first.items, listKind(first), name)
+    elseif entry.ok then
+      shown = isObject(first) and addRows(rows, { first }, nil, name)
+    end
+    if not shown then
       local text = entry.ok and (isPlain(first) and inspect(first, 0, { width = 1000000 }, {}):gsub("\n%s*", " ") or tostring(first))
         or show.errorText(entry.err)
       others[#others + 1] = { CLUSTER = name, OK = entry.ok and "yes" or "no", RESULT = text, MS = math.floor(entry.duration or 0) }
     end
   end
-  local text = #rows > 0 and objectTable(rows, not mixed and kind or nil, view) or ""
+  local text = #rows > 0 and objectTable(rows, kindOfAll(rows), view) or ""
   if #others > 0 then
     text = text .. (text ~= "" and "\n" or "") .. tables.render(others, { "CLUSTER", "OK", "MS", "RESULT" }, { width = view.width })
   end
@@ -360,7 +364,7 @@ local function tableText(value, view)
   if isList(value) then
     local rows = {}
     if #value.items == 0 then return "no " .. tables.clean(listKind(value)) .. " found" end
-    if addRows(rows, value.items) then return objectTable(rows, listKind(value), view) end
+    if addRows(rows, value.items, listKind(value)) then return objectTable(rows, kindOfAll(rows), view) end
   elseif isObject(value) then
     return objectText(value, view)
   elseif next(value) ~= nil then
