@@ -3,6 +3,7 @@
  * text that libyaml and cJSON drop where they give up in the middle of it: what they allocate cannot be reached.
  *
  * This program's own free and realloc look at what they are given. */
+#include <errno.h>
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,30 +28,43 @@
 static atomic_bool watching;
 static atomic_int found;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+
+/* Theirs move whatever grows, also what is libyaml's, and do not tell that from giving back: they look for what they
+ * know best. */
+enum { LOOKS = false };
+
+#else
+
+enum { LOOKS = true };
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *block);
+
 static void look(const void *block, size_t size) {
   if (watching && block && memmem(block, size, MARK, strlen(MARK))) found++;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-
-size_t __sanitizer_get_allocated_size(const volatile void *block);
-int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
-                                              void (*on_free)(const volatile void *));
-
-static void ignore(const volatile void *block, size_t size) {}
-
-static void on_free(const volatile void *block) {
-  if (watching && block) look((const void *)block, __sanitizer_get_allocated_size(block));
+/* Those that go with it, for whoever else replaces what libc has (valgrind). */
+void *malloc(size_t size) {
+  return __libc_malloc(size);
 }
 
-__attribute__((constructor)) static void watch_free(void) {
-  if (!__sanitizer_install_malloc_and_free_hooks(ignore, on_free)) abort();
+void *calloc(size_t count, size_t size) {
+  return __libc_calloc(count, size);
 }
 
-#else
+void *aligned_alloc(size_t alignment, size_t size) {
+  return __libc_memalign(alignment, size);
+}
 
-void *__libc_realloc(void *block, size_t size);
-void __libc_free(void *block);
+int posix_memalign(void **out, size_t alignment, size_t size) {
+  *out = __libc_memalign(alignment, size);
+  return *out ? 0 : ENOMEM;
+}
 
 void free(void *block) {
   if (watching && block) look(block, malloc_usable_size(block));
@@ -78,6 +92,7 @@ static void end(void) {
 }
 
 static void sees_what_is_left_behind(void **state) {
+  if (!LOOKS) skip();
   begin();
   char *careless = moon_strdup("a " MARK " b"), *careful = moon_strdup("a " MARK " b");
   moon_free_secret_text(careful);
