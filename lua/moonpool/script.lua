@@ -15,6 +15,8 @@ local script = {}
 local convert = arguments.convert
 
 ---@class moonpool.Script
+---@field name string
+---@field writes boolean? it changes something
 ---@field parser table argparse's: for options of the script's own, before parse
 ---@field options table what was given; see Script:parse
 ---@field rows table[] what was collected
@@ -53,7 +55,7 @@ function script.new(name, description, features)
   end
   if features.writes then parser:flag("--dry-run", "Have the servers check everything, and change nothing.") end
   if features.check then parser:flag("--check", ("End with 1 when %s."):format(features.check)) end
-  return setmetatable({ name = name, parser = parser, rows = {}, clusters = {} }, Script)
+  return setmetatable({ name = name, parser = parser, writes = features.writes, rows = {}, clusters = {} }, Script)
 end
 
 --- Ends the program for a mistake in how the script was called.
@@ -89,16 +91,38 @@ function Script:scope(more)
   return scope
 end
 
+local function nameOf(row)
+  local parts = { row.cluster }
+  for _, part in ipairs { row.namespace or false, row.kind and row.kind:lower() or false, row.name or false } do
+    if part then parts[#parts + 1] = part end
+  end
+  return tables.clean(table.concat(parts, "/"))
+end
+
+--- Who interrupts changes is told how far they got: nothing else will.
+local function tellChanges(self, rowsOf)
+  local lines = {}
+  for _, rows in pairs(rowsOf) do
+    for _, row in ipairs(rows) do lines[#lines + 1] = ("  %s: %s\n"):format(nameOf(row), tables.clean(row.result)) end
+  end
+  table.sort(lines)
+  io.stderr:write(("moonpool run %s: interrupted, %s\n%s"):format(self.name, #lines > 0 and "after this:" or "before any change",
+    table.concat(lines)))
+end
+
 --- Calls fn(client, add, name) for every selected cluster, all at a time; add(row) adds a row, whose field `cluster` is set. What fn
---- raises, or returns after nil, is why the cluster failed; rows that it had added stay.
+--- raises, or returns after nil, is why the cluster failed; rows that it had added stay. Rows about changes say in `result` how far each is.
 ---@param fn fun(client: moonpool.KubernetesClient, add: fun(row: table), name: string): any, any
 ---@param more moonpool.EachOptions? waves, for example
 ---@return table[] rows in the order of the clusters
 function Script:collect(fn, more)
   local options = { clusters = self.options.clusters, labels = self.options.labels, timeout = self.options.timeout }
   for name, value in pairs(more or {}) do options[name] = value end
-  local rowsOf = {}
-  local results, err = rawget(_G, "clusters"):each(function(client, name)
+  local rowsOf, results, err = {}, nil, nil
+  local _ <close> = setmetatable({}, { __close = function()
+    if self.writes and not results and not err then tellChanges(self, rowsOf) end
+  end })
+  results, err = rawget(_G, "clusters"):each(function(client, name)
     local rows = {}
     rowsOf[name] = rows
     local _, problem = fn(client, function(row)
@@ -120,14 +144,6 @@ end
 
 --- "daysLeft" -> "DAYS LEFT"
 local function titleOf(key) return (key:gsub("%u", " %0"):upper()) end
-
-local function nameOf(row)
-  local parts = { row.cluster }
-  for _, part in ipairs { row.namespace or false, row.kind and row.kind:lower() or false, row.name or false } do
-    if part then parts[#parts + 1] = part end
-  end
-  return tables.clean(table.concat(parts, "/"))
-end
 
 local formats = {}
 

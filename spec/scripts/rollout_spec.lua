@@ -1,4 +1,5 @@
 -- rollout_spec.lua: deployments restarted and scaled in waves.
+local program = require "spec.support.program"
 local scripts = require "spec.support.scripts"
 
 describe("moonpool run rollout", function()
@@ -57,6 +58,21 @@ describe("moonpool run rollout", function()
     assert.same({ 1, "330 of 400 replicas are available" }, { #document.items, document.items[1].result })
     assert.matches("\n  sim%-1: shop/web: 330 of 400 replicas are available\n", result.err)
     assert.matches("\n  sim%-2, sim%-3: not started: wave 2 did not begin", result.err)
+    assert.same({ 400, 2, 2 }, each(replicas))
+  end)
+
+  it("says after Ctrl-C how far it got", function()
+    local moonpool = ("%s --kubeconfig %s"):format(program.path, clusters.fleet.kubeconfig)
+    local result = program.shell(([[
+      %s run rollout scale web -n shop --replicas 400 -c 'sim-?' & pid=$!
+      tries=0
+      until %s -e 'local web = assert(clusters:client("sim-1").apps.readNamespacedDeployment("web", "shop"))
+          os.exit(web.status.replicas == 400)' || [ $tries -gt 200 ]; do
+        sleep 0.05; tries=$((tries + 1))
+      done
+      kill -INT $pid; wait $pid]]):format(moonpool, moonpool))
+    assert.equal(130, result.code)
+    assert.matches("moonpool run rollout: interrupted, after this:\n  sim%-1/shop/deployment/web: [^\n]+\n$", result.err)
     assert.same({ 400, 2, 2 }, each(replicas))
   end)
 
