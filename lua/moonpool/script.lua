@@ -111,7 +111,8 @@ local function tellChanges(self, rowsOf)
 end
 
 --- Calls fn(client, add, name) for every selected cluster, all at a time; add(row) adds a row, whose field `cluster` is set. What fn
---- raises, or returns after nil, is why the cluster failed; rows that it had added stay. Rows about changes say in `result` how far each is.
+--- raises, or returns after nil, is why the cluster failed; rows that it had added stay. Rows about changes say in `result` how far
+--- each is.
 ---@param fn fun(client: moonpool.KubernetesClient, add: fun(row: table), name: string): any, any
 ---@param more moonpool.EachOptions? waves, for example
 ---@return table[] rows in the order of the clusters
