@@ -108,5 +108,5 @@ static void a_gigabyte_over_the_same_connections_delays_no_probe(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_gigabyte_over_the_same_connections_delays_no_probe)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, NULL, await_threads);
 }

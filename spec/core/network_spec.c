@@ -542,7 +542,7 @@ static int begin(void **state) {
 
 static int finish(void **state) {
   moon_reactor_release(reactor);
-  return 0;
+  return await_threads(state);
 }
 
 int main(void) {

@@ -53,9 +53,7 @@ void count_up(int *counter) {
   pthread_mutex_unlock(&lock);
 }
 
-/* --- the end of the program --- */
-
-#if defined(__SANITIZE_ADDRESS__)
+/* --- the end of a program --- */
 
 static int thread_count(void) {
   int count = 0;
@@ -66,17 +64,10 @@ static int thread_count(void) {
   return count;
 }
 
-/* A thread that gave back its own reactor ends by itself, and what OpenSSL keeps for it goes with it: a look for leaks
- * before that would see some. */
-static void await_threads(void) {
-  for (int i = 0; i < 500 && thread_count() > 1; i++) sleep_ms(10);
+int await_threads(void **state) {
+  for (int i = 0; i < 200 && thread_count() > 1; i++) sleep_ms(10);
+  return 0;
 }
-
-__attribute__((constructor)) static void await_threads_at_exit(void) {
-  atexit(await_threads);
-}
-
-#endif
 
 /* --- on the reactor --- */
 

@@ -84,5 +84,8 @@ int count_of(const int *counter);
 bool becomes(const int *counter, int value); /* false when it did not within PATIENCE_MS */
 int64_t now_ms(void);                        /* CLOCK_REALTIME: specs move the monotonic one */
 void sleep_ms(int64_t ms);
+/* The end of a program's specs: a thread that gave back its own reactor ends by itself, and with it goes what OpenSSL
+ * keeps for it. A look for leaks before that would see some. Waits 2 s at most (ThreadSanitizer has a thread). */
+int await_threads(void **state);
 
 #endif
