@@ -22,7 +22,7 @@ static bool is_slow(void) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return true;
 #else
-  return !allocations_are_counted(); /* valgrind */
+  return false;
 #endif
 }
 
@@ -62,6 +62,7 @@ static bool is_healthy(moon_manager *manager) {
 }
 
 static void a_gigabyte_over_the_same_connections_delays_no_probe(void **state) {
+  if (!allocations_are_counted()) skip(); /* valgrind lets one thread run at a time */
   tls_server *server = start_server();
   moon_manager_options options = moon_manager_default_options;
   options.cluster_health_check_interval_ms = INTERVAL_MS;

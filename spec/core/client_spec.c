@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "moonpool.h"
-#include "support/tls_server.h"
+#include "support/net_fixture.h"
 
 static tls_server *server;
 /* Lives through all specs, and the reactor's thread with it: libuv closes its descriptors behind ThreadSanitizer's
@@ -50,7 +50,7 @@ static int end(void **state) {
   moon_client_release(client);
   unlink(kubeconfig);
   tls_server_stop(server);
-  return 0;
+  return await_threads(state);
 }
 
 static void knows_context_and_namespace(void **state) {

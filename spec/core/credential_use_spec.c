@@ -75,10 +75,10 @@ static bool carries(const char *path, const char *token) {
 
 static void a_connection_waits_for_its_plugin_and_its_time_begins_then(void **state) {
   char *prints = plugin_prints_token(0);
-  moon_dialer *dialer = dialer_of_plugin("slow", moon_sprintf("sleep 0.5\n%s", prints));
+  moon_dialer *dialer = dialer_of_plugin("slow", moon_sprintf("sleep 2\n%s", prints));
   free(prints);
   line l;
-  line_dial(&l, reactor, dialer, 400); /* less than the plugin takes */
+  line_dial(&l, reactor, dialer, 1500); /* less than the plugin takes */
   assert_true(becomes(&l.established, 1));
   assert_true(carries("/livez", "t-1"));
   fetch_ok(&l, "/echo");

@@ -204,5 +204,5 @@ int main(void) {
       SPEC(ends_without_waiting_for_a_resolver_that_hangs),
       SPEC(asks_the_systems_resolver_where_no_other_is_set),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, NULL, await_threads);
 }

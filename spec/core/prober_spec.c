@@ -529,5 +529,5 @@ int main(void) {
       SPEC(ends_a_check_when_probing_ends),
       SPEC(tells_nothing_after_it_was_stopped),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, NULL, await_threads);
 }

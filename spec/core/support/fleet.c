@@ -47,7 +47,7 @@ int fleet_hold_threads(void **state) {
 
 int fleet_let_threads_go(void **state) {
   fleet_end(&holder);
-  return 0;
+  return await_threads(state);
 }
 
 void fleet_start(fleet *f, const moon_manager_options *options, size_t count, const char *const *api) {

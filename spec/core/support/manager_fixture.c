@@ -80,7 +80,7 @@ int keep_threads(void **state) {
 
 int end_threads(void **state) {
   moon_manager_release(kept);
-  return 0;
+  return await_threads(state);
 }
 
 void probe_cluster(moon_manager *manager, const char *name, moon_verdict verdict) {
