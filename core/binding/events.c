@@ -21,7 +21,7 @@
 #include "binding/scheduler.h"
 #include "cluster/network.h"
 
-enum { QUEUE_LIMIT = 10000, LAST_WAIT_MS = 2000 };
+enum { QUEUE_LIMIT = 10000, LAST_WAIT_MS = 2000, ENDING_MS = 500 };
 
 static const char hub_key;     /* registry: the hub */
 static const char sources_key; /* registry: source of events -> source */
@@ -56,6 +56,8 @@ typedef struct awaiting {
   void *ctx;
   bool is_over; /* found so, before the events were delivered that belong to it */
 } awaiting;
+
+static atomic_int hubs; /* universes that are open */
 
 static void release_hub(moon_hub *hub) {
   if (atomic_fetch_sub(&hub->refs, 1) != 1) return;
@@ -409,6 +411,7 @@ static int hub_gc(lua_State *L) {
   free(hub->closing);
   for (size_t i = 0; i < hub->reactor_count; i++) end_reactor(hub->reactors[i]);
   free(hub->reactors);
+  if (atomic_fetch_sub(&hubs, 1) == 1) moon_reactors_await_end(ENDING_MS); /* those of plugins and probes */
   moon_event_queue_release(hub->queue);
   release_hub(hub);
   return 0;
@@ -418,6 +421,7 @@ void moon_hub_open(lua_State *L) {
   moon_hub **box = lua_newuserdatauv(L, sizeof *box, 0);
   moon_hub *hub = moon_zalloc(sizeof *hub);
   atomic_init(&hub->refs, 1);
+  atomic_fetch_add(&hubs, 1);
   hub->runtime = moon_runtime_retain(moon_runtime_of(L));
   hub->completion.run = run_delivery;
   moon_list_init(&hub->awaiting);

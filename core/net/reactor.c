@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -179,6 +180,35 @@ static void destroy(moon_reactor *reactor) {
   free(reactor);
 }
 
+/* Reactors whose threads have not ended. */
+static pthread_mutex_t living_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t fewer_living = PTHREAD_COND_INITIALIZER;
+static int living;
+
+static void count_living(int change) {
+  pthread_mutex_lock(&living_lock);
+  living += change;
+  if (change < 0) pthread_cond_broadcast(&fewer_living);
+  pthread_mutex_unlock(&living_lock);
+}
+
+bool moon_reactors_await_end(int64_t timeout_ms) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += timeout_ms / 1000;
+  until.tv_nsec += timeout_ms % 1000 * 1000000;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  pthread_mutex_lock(&living_lock);
+  int waited = 0;
+  while (living && !waited) waited = pthread_cond_timedwait(&fewer_living, &living_lock, &until);
+  bool ended = !living;
+  pthread_mutex_unlock(&living_lock);
+  return ended;
+}
+
 static void *thread_main(void *arg) {
   moon_reactor *reactor = arg;
   uv_run(&reactor->loop, UV_RUN_DEFAULT);
@@ -189,6 +219,7 @@ static void *thread_main(void *arg) {
   uv_loop_close(&reactor->loop);
   close(reactor->wake_fd);
   if (reactor->self_ended) destroy(reactor);
+  count_living(-1);
   return NULL;
 }
 
@@ -211,6 +242,7 @@ moon_reactor *moon_reactor_new(void) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  count_living(1);
   int failed = pthread_create(&reactor->thread, NULL, thread_main, reactor);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (failed) abort();
