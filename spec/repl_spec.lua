@@ -24,6 +24,8 @@ describe("the prompt", function()
     term:waitFor "^43$"
     term:line "_1 .. ' and ' .. _"
     term:waitFor "^42 and 43$"
+    term:line "io.write('in ') io.write('one line\\n')"
+    term:waitFor "^in one line$"
   end)
 
   it("asks for the rest of what is not finished", function()

@@ -59,6 +59,10 @@ bool editor_is_terminal(void) {
   return self.el != NULL;
 }
 
+bool editor_is_reading(void) {
+  return self.reading;
+}
+
 /* --- waiting for input --- */
 
 static void on_input(uv_poll_t *poll, int status, int events) {
@@ -144,13 +148,13 @@ static int next_character(EditLine *el, wchar_t *out) {
   }
 }
 
-static unsigned char redraw(EditLine *el, int key) {
+static unsigned char redraw(EditLine *el, wint_t key) {
   (void)el, (void)key;
   self.cleared = true;
   return CC_REDISPLAY;
 }
 
-static unsigned char complete(EditLine *el, int key) {
+static unsigned char complete(EditLine *el, wint_t key) {
   (void)key;
   const LineInfo *line = el_line(el);
   moon_buffer before = {0};
@@ -245,8 +249,9 @@ static void open_terminal(void) {
   el_set(self.el, EL_PROMPT, prompt);
   el_set(self.el, EL_GETCFN, next_character);
   el_source(self.el, NULL); /* the user's ~/.editrc */
-  el_set(self.el, EL_ADDFN, "moonpool-redraw", "draw the line again", redraw);
-  el_set(self.el, EL_ADDFN, "moonpool-complete", "complete the word", complete);
+  /* Wide: of the others libedit makes copies that it never frees. */
+  el_wset(self.el, EL_ADDFN, L"moonpool-redraw", L"draw the line again", redraw);
+  el_wset(self.el, EL_ADDFN, L"moonpool-complete", L"complete the word", complete);
   static const char *const keys[][2] = {{"\\200", "moonpool-redraw"}, {"^I", "moonpool-complete"}};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     el_set(self.el, EL_BIND, keys[i][0], keys[i][1], NULL);

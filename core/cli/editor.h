@@ -30,6 +30,7 @@ void editor_remember(const char *line);
 /* Shows text, one or more lines: above the prompt while a line is being typed, else at once. */
 void editor_notice(const char *text, size_t len);
 bool editor_is_terminal(void);
+bool editor_is_reading(void); /* a line is being typed */
 /* A Lua function, for tasks: shows a text and waits for a line, typed after it. Without a terminal it returns nil. */
 int editor_ask(lua_State *L);
 

@@ -38,6 +38,11 @@ static int terminal_notice(lua_State *L) {
   return 0;
 }
 
+static int terminal_is_typing(lua_State *L) {
+  lua_pushboolean(L, editor_is_reading());
+  return 1;
+}
+
 /* size() -> columns, rows; nothing: no terminal */
 static int terminal_size(lua_State *L) {
   if (!editor_is_terminal()) return 0;
@@ -98,9 +103,13 @@ static void run_line(lua_State *L) {
 }
 
 static int start_module(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"notice", terminal_notice},          {"size", terminal_size}, {"remember", terminal_remember},
-      {"makeFolder", terminal_make_folder}, {"ask", editor_ask},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"notice", terminal_notice},
+                                       {"isTyping", terminal_is_typing},
+                                       {"size", terminal_size},
+                                       {"remember", terminal_remember},
+                                       {"makeFolder", terminal_make_folder},
+                                       {"ask", editor_ask},
+                                       {NULL, NULL}};
   lua_getglobal(L, "require");
   lua_pushliteral(L, "moonpool.repl");
   lua_call(L, 1, 1);

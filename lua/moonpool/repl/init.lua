@@ -18,6 +18,7 @@ local remembered = 9 -- results before the last one: _1 to _9
 
 ---@class moonpool.repl.Terminal  What core/cli/repl.c gives.
 ---@field notice fun(text: string) above the prompt while a line is being typed, else at once
+---@field isTyping fun(): boolean whether a line is being typed
 ---@field size fun(): integer?, integer? columns and rows; nothing: no terminal
 ---@field remember fun(line: string) the arrow keys bring it back
 ---@field makeFolder fun(path: string): true?, string?
@@ -296,7 +297,7 @@ end
 -- What a task writes while a line is being typed must not get into that line.
 local function writer(plain)
   return function(...)
-    if io.output() ~= io.stdout then return plain(...) end
+    if io.output() ~= io.stdout or not state.terminal.isTyping() then return plain(...) end
     say(table.concat { ... })
     return io.stdout
   end
