@@ -27,8 +27,9 @@ moon_reactor *moon_reactor_retain(moon_reactor *reactor);
  * reactor's own thread, the thread ends by itself. */
 void moon_reactor_release(moon_reactor *reactor);
 
-/* Waits until the threads of all reactors of this process have ended, those that end by themselves included; false after
- * timeout_ms. For the end of a process: libuv ends it with abort() where a loop that ran a program is closed too late. */
+/* Waits until the threads of all reactors of this process have ended, those that end by themselves included; false
+ * after timeout_ms. For the end of a process: libuv ends it with abort() where a loop that ran a program is closed too
+ * late. */
 bool moon_reactors_await_end(int64_t timeout_ms);
 
 /* Any thread. Tasks run in the order of posting; posting costs one lock and, when the reactor may sleep, one wake-up.

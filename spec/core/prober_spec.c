@@ -368,6 +368,7 @@ static void uses_a_thread_for_250_clusters_and_at_most_one_for_a_core(void **sta
 }
 
 static void leaves_nothing_behind_after_300_clusters_three_times_over(void **state) {
+  if (under_valgrind()) skip();
   enum { MANY = 300, DOWN = 30, ROUNDS = 3 };
   static watched all[MANY];
   int descriptors = 0, threads = 0;

@@ -69,6 +69,11 @@ int await_threads(void **state) {
   return 0;
 }
 
+bool under_valgrind(void) {
+  const char *preloaded = getenv("LD_PRELOAD");
+  return preloaded && strstr(preloaded, "vgpreload");
+}
+
 /* --- on the reactor --- */
 
 typedef struct errand {

@@ -87,5 +87,7 @@ void sleep_ms(int64_t ms);
 /* The end of a program's specs: a thread that gave back its own reactor ends by itself, and with it goes what OpenSSL
  * keeps for it. A look for leaks before that would see some. Waits 2 s at most (ThreadSanitizer has a thread). */
 int await_threads(void **state);
+/* Its malloc is not the program's, a block is not used again soon, and one thread runs at a time. */
+bool under_valgrind(void);
 
 #endif
