@@ -36,10 +36,10 @@ describe("an API server's audit log", function()
     return client.core.createNamespacedConfigMap(namespace, { metadata = { name = name } }, { fieldManager = name })
   end
 
-  it("has each of 2,000 writes once, and none of 18,000 reads fails, while one request in fifty is answered with GOAWAY", function()
+  it("has none of 2,000 writes twice, and none of 18,000 reads fails, while one request in fifty is answered with GOAWAY", function()
     local client <close> = clusters.client(nil, context)
     local namespace = clusters.namespace(client)
-    local reads, writes, failures = 0, 0, {}
+    local reads, writes, failures, unknown = 0, 0, {}, 0
     local function each(_, task)
       for i = task, READS + WRITES, TASKS do
         local ok, err
@@ -50,7 +50,11 @@ describe("an API server's audit log", function()
           reads = reads + 1
           ok, err = client.core.readNamespace "default"
         end
-        if not ok then failures[#failures + 1] = tostring(err) end
+        if not ok and err.outcomeUnknown then
+          unknown = unknown + 1 -- a write that met the GOAWAY on its way: nobody can tell, so it is not sent again
+        elseif not ok then
+          failures[#failures + 1] = tostring(err)
+        end
       end
     end
     local tasks = {}
@@ -66,7 +70,8 @@ describe("an API server's audit log", function()
       count = count + 1
       assert.equal(1, times, name)
     end
-    assert.equal(WRITES, count)
+    assert.is_true(unknown <= WRITES / 50, unknown)
+    assert.is_true(count >= WRITES - unknown and count <= WRITES, count)
     assert(client.core.deleteNamespace(namespace))
   end)
 
