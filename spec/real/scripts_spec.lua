@@ -1,6 +1,7 @@
 -- scripts_spec.lua: the scripts that ship, and the doctor, on real clusters.
 local core = require "moonpool.core"
 local moonpool = require "moonpool"
+local eventually = require "spec.support.eventually"
 local program = require "spec.support.program"
 
 local path = os.getenv "MOONPOOL_TEST_KUBECONFIG"
@@ -84,8 +85,12 @@ describe("on real clusters", function()
     local failed = run("run", "rollout", "scale", "web", "--replicas", "1", "-n", NAMESPACE, "--timeout", "3s", "--max-failures", "2")
     assert.equal(4, failed.code)
     assert.matches("0 of 1 replicas are available", failed.err)
-    local stuck = items("run", "stuck", "-n", NAMESPACE, "--older", "0s", "-o", "json")
-    assert.same({ 2, "Pending" }, { #stuck, stuck[1].status })
+    local stuck
+    eventually(20000, "a pod in each cluster", function() -- a controller makes them, when it comes to it
+      stuck = items("run", "stuck", "-n", NAMESPACE, "--older", "0s", "-o", "json")
+      return #stuck == 2
+    end)
+    assert.equal("Pending", stuck[1].status)
     assert.equal(0, run("run", "rollout", "scale", "web", "--replicas", "0", "-n", NAMESPACE, "--force").code)
   end)
 
