@@ -94,9 +94,9 @@ function terminal.start(options)
   options = options or {}
   local self = setmetatable({ base = os.tmpname() }, Terminal)
   -- A pager that is there when it is not expected must not take what is typed for commands of its own that write files.
-  local command = ("LESSSECURE=1 PAGER= HOME=%s.home XDG_STATE_HOME=%s KUBECONFIG=%s %s %s %s; echo ended with $?; sleep 60"):format(self.base,
-    options.state or self.base .. ".state", options.kubeconfig or "/dev/null", options.environment or "", program.path,
-    options.arguments or "")
+  local settings = ("LESSSECURE=1 PAGER= HOME=%s.home XDG_STATE_HOME=%s KUBECONFIG=%s %s"):format(self.base,
+    options.state or self.base .. ".state", options.kubeconfig or "/dev/null", options.environment or "")
+  local command = ("%s %s %s; echo ended with $?; sleep 60"):format(settings, program.path, options.arguments or "")
   self:tmux(("-f /dev/null new-session -d -s repl -x %d -y %d %s"):format(options.columns or 80, options.rows or 24, quote(command)))
   self:waitFor "> *$"
   return self
