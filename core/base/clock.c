@@ -49,3 +49,15 @@ void moon_clock_advance_ms(int64_t delta_ms) {
 void moon_clock_run(void) {
   atomic_store(&frozen_ns, 0);
 }
+
+struct timespec moon_clock_deadline(int64_t delay_ms) {
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  at.tv_sec += delay_ms / 1000;
+  at.tv_nsec += delay_ms % 1000 * 1000000;
+  if (at.tv_nsec >= 1000000000) {
+    at.tv_sec++;
+    at.tv_nsec -= 1000000000;
+  }
+  return at;
+}

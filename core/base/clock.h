@@ -6,6 +6,7 @@
 #define MOON_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 int64_t moon_clock_now_ms(void);
 int64_t moon_clock_now_ns(void);
@@ -16,5 +17,7 @@ int64_t moon_clock_thread_ns(void); /* what the calling thread has had of the pr
 void moon_clock_set_ms(int64_t now_ms);       /* freezes the clock at now_ms (> 0) */
 void moon_clock_advance_ms(int64_t delta_ms); /* moves a frozen clock */
 void moon_clock_run(void);                    /* back to real time */
+/* The real CLOCK_MONOTONIC, whatever a test has set: until when a thread is to wait. */
+struct timespec moon_clock_deadline(int64_t delay_ms);
 
 #endif

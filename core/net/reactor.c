@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -193,17 +192,10 @@ static void count_living(int change) {
 }
 
 bool moon_reactors_await_end(int64_t timeout_ms) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += timeout_ms / 1000;
-  until.tv_nsec += timeout_ms % 1000 * 1000000;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_sec++;
-    until.tv_nsec -= 1000000000;
-  }
+  struct timespec until = moon_clock_deadline(timeout_ms);
   pthread_mutex_lock(&living_lock);
   int waited = 0;
-  while (living && !waited) waited = pthread_cond_timedwait(&fewer_living, &living_lock, &until);
+  while (living && !waited) waited = pthread_cond_clockwait(&fewer_living, &living_lock, CLOCK_MONOTONIC, &until);
   bool ended = !living;
   pthread_mutex_unlock(&living_lock);
   return ended;

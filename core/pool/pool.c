@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -313,21 +312,8 @@ bool moon_pool_is_drained(const moon_pool *pool) {
   return drained;
 }
 
-/* CLOCK_MONOTONIC, real: what a thread can wait for. */
-static struct timespec real_deadline(int64_t delay_ms) {
-  struct timespec at;
-  clock_gettime(CLOCK_MONOTONIC, &at);
-  at.tv_sec += delay_ms / 1000;
-  at.tv_nsec += delay_ms % 1000 * 1000000;
-  if (at.tv_nsec >= 1000000000) {
-    at.tv_sec++;
-    at.tv_nsec -= 1000000000;
-  }
-  return at;
-}
-
 bool moon_pool_wait_drained(moon_pool *pool, int64_t timeout_ms) {
-  struct timespec until = real_deadline(timeout_ms);
+  struct timespec until = moon_clock_deadline(timeout_ms);
   pthread_mutex_lock(&pool->lock);
   int waited = 0;
   while (!pool->drained && !waited) waited = pthread_cond_timedwait(&pool->drained_cond, &pool->lock, &until);
@@ -420,13 +406,13 @@ static moon_error *acquire_waiting(moon_pool *pool, moon_use use, int64_t timeou
   int64_t limit_ms = timeout_ms > 0 ? timeout_ms : pool->options.acquire_timeout_ms;
   moon_pool_acquire_async(pool, &blocked.waiter);
   pthread_mutex_lock(&blocked.lock);
-  struct timespec until = real_deadline(limit_ms);
+  struct timespec until = moon_clock_deadline(limit_ms);
   while (!blocked.answered) {
     if (pthread_cond_timedwait(&blocked.answered_cond, &blocked.lock, &until) != ETIMEDOUT) continue;
     pthread_mutex_unlock(&blocked.lock);
     expire_if_due(pool, &blocked.waiter);
     pthread_mutex_lock(&blocked.lock);
-    until = real_deadline(10); /* a clock that a test has frozen: look again now and then */
+    until = moon_clock_deadline(10); /* a clock that a test has frozen: look again now and then */
   }
   pthread_mutex_unlock(&blocked.lock);
   pthread_cond_destroy(&blocked.answered_cond);

@@ -8,6 +8,7 @@
 --   proxy:tunnels(), proxy:tunnels "6443"         -- how many connections to servers it has been asked for
 --   proxy:stop()                                  -- by its process id
 local core = require "moonpool.core"
+local process = require "spec.support.process"
 
 local forwardProxy = {}
 
@@ -20,27 +21,9 @@ local function run(command)
   return pipe:read "a"
 end
 
-local function readAll(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a" or ""
-end
-
-local function running(pid)
-  local stat = readAll(("/proc/%s/stat"):format(pid))
-  return stat ~= "" and not stat:find "%) Z "
-end
-
-local function waitUntil(condition, what)
-  for _ = 1, 1000 do
-    if condition() then return end
-    os.execute "sleep 0.01"
-  end
-  error("waited 10 s for " .. what, 3)
-end
-
 -- Whether the kernel has a listener on the port: a connection to try it would be counted by the proxy.
 local function listening(port)
-  return readAll("/proc/net/tcp"):find((": 0100007F:%04X 00000000:0000 0A"):format(port), 1, true) ~= nil
+  return assert(process.readAll "/proc/net/tcp"):find((": 0100007F:%04X 00000000:0000 0A"):format(port), 1, true) ~= nil
 end
 
 -- `commandFor(port, base)` gives a command that stays in the foreground; what it prints goes to the file `base`.
@@ -50,10 +33,10 @@ local function start(scheme, commandFor)
   for _ = 1, 10 do
     self.port = math.tointeger(tonumber(run "scripts/dev/free-ports 1"))
     self.pid = run(("%s >%s 2>&1 & echo $!"):format(commandFor(self.port, base), base)):match "%d+"
-    waitUntil(function() return listening(self.port) or not running(self.pid) end, "a proxy")
-    if running(self.pid) then break end
+    process.waitUntil(function() return listening(self.port) or not process.running(self.pid) end, "a proxy")
+    if process.running(self.pid) then break end
   end
-  assert(running(self.pid), readAll(base))
+  assert(process.running(self.pid), process.readAll(base))
   self.url = ("%s://127.0.0.1:%d"):format(scheme, self.port)
   return self
 end
@@ -103,7 +86,7 @@ function Proxy:urlFor(user, password) return ("%s://%s:%s@127.0.0.1:%d"):format(
 function Proxy:tunnels(port)
   if self.behind then return self.behind:tunnels(port) end
   local words = self.scheme == "http" and "Request %(file descriptor %d+%): CONNECT " or "connected to "
-  local _, count = readAll(self.base):gsub(words .. "[^%s]*:" .. (port or "%d+"), "")
+  local _, count = (process.readAll(self.base) or ""):gsub(words .. "[^%s]*:" .. (port or "%d+"), "")
   return count
 end
 
@@ -111,7 +94,7 @@ function Proxy:stop()
   if self.stopped then return end
   self.stopped = true
   os.execute(("kill -TERM %s 2>/dev/null"):format(self.pid))
-  waitUntil(function() return not running(self.pid) end, "a proxy to end")
+  process.waitUntil(function() return not process.running(self.pid) end, "a proxy to end")
   for _, ending in ipairs { "", ".conf", ".filter", ".crt", ".key" } do os.remove(self.base .. ending) end
   if self.behind then self.behind:stop() end
 end
@@ -123,7 +106,7 @@ end
 function forwardProxy.kubeconfig(path, proxyUrl)
   local copy = os.tmpname()
   local field = ("proxy-url: %s"):format((proxyUrl:gsub("%%", "%%%%")))
-  local text, lines = readAll(path):gsub("(\n%s+)server: ", "%1" .. field .. "%1server: ")
+  local text, lines = assert(process.readAll(path)):gsub("(\n%s+)server: ", "%1" .. field .. "%1server: ")
   local flows
   text, flows = text:gsub("{server: ", "{" .. field .. ", server: ")
   assert(lines + flows > 0, "no server in " .. path)

@@ -7,6 +7,7 @@
 --   proxy:signal "HUP"                                -- a new worker takes over; the old one says GOAWAY and finishes
 --   proxy:stop()
 local core = require "moonpool.core"
+local process = require "spec.support.process"
 
 local nghttpx = {}
 
@@ -18,32 +19,14 @@ local function run(command)
   return pipe:read "a"
 end
 
-local function readAll(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
-end
-
-local function waitUntil(condition, what)
-  for _ = 1, 1000 do
-    if condition() then return end
-    os.execute "sleep 0.01"
-  end
-  error("waited 10 s for " .. what, 3)
-end
-
-local function running(pid)
-  local stat = readAll(("/proc/%s/stat"):format(pid))
-  return stat ~= nil and not stat:find "%) Z "
-end
-
 local function listening(port)
   return run(("curl -sk -m 1 -o /dev/null -w '%%{http_code}' https://127.0.0.1:%d/livez"):format(port)) == "200"
 end
 
 function Proxy:launch()
   self.pid = run(self.command):match "%d+"
-  waitUntil(function() return listening(self.port) or not running(self.pid) end, "nghttpx")
-  return running(self.pid)
+  process.waitUntil(function() return listening(self.port) or not process.running(self.pid) end, "nghttpx")
+  return process.running(self.pid)
 end
 
 --- Starts nghttpx in front of one of the clusters (see sim.lua), with further options of its own.
@@ -53,7 +36,7 @@ end
 function nghttpx.start(clusters, name, ...)
   local base = os.tmpname()
   local self = setmetatable({ base = base, kubeconfig = base .. ".kubeconfig", context = name .. "-token" }, Proxy)
-  local credentials = assert(core.json.decode(readAll(clusters.credentials)))[name]
+  local credentials = assert(core.json.decode(process.readAll(clusters.credentials)))[name]
   assert(core.writePrivateFile(base .. ".crt", credentials.server[1]))
   assert(core.writePrivateFile(base .. ".key", credentials.server[2]))
   local url
@@ -67,8 +50,8 @@ function nghttpx.start(clusters, name, ...)
       base, backend, self.port, table.concat({ ... }, " "), base, base, base)
     if self:launch() then break end
   end
-  assert(running(self.pid), readAll(base))
-  local text = readAll(clusters.kubeconfig):gsub("127%.0%.0%.1:" .. backend .. "\n", "127.0.0.1:" .. self.port .. "\n")
+  assert(process.running(self.pid), process.readAll(base))
+  local text = process.readAll(clusters.kubeconfig):gsub("127%.0%.0%.1:" .. backend .. "\n", "127.0.0.1:" .. self.port .. "\n")
   assert(core.writePrivateFile(self.kubeconfig, text))
   return self
 end
@@ -76,7 +59,7 @@ end
 --- TCP connections over which a request has been answered.
 function Proxy:connections()
   local seen, count = {}, 0
-  for port in (readAll(self.base .. ".log") or ""):gmatch "%d+" do
+  for port in (process.readAll(self.base .. ".log") or ""):gmatch "%d+" do
     if not seen[port] then seen[port], count = true, count + 1 end
   end
   return count
@@ -90,9 +73,9 @@ function Proxy:stop()
   local family = { self.pid }
   for pid in run("pgrep -P " .. self.pid):gmatch "%d+" do family[#family + 1] = pid end
   self:signal "TERM"
-  waitUntil(function()
+  process.waitUntil(function()
     for _, pid in ipairs(family) do
-      if running(pid) then return false end
+      if process.running(pid) then return false end
     end
     return true
   end, "nghttpx and its workers to end")

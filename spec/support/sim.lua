@@ -11,6 +11,7 @@
 --   clusters:stop()
 
 local core = require("moonpool.core")
+local process = require "spec.support.process"
 
 local sim = {}
 
@@ -23,33 +24,11 @@ local function run(command)
   return pipe:read("a")
 end
 
-local function readAll(path)
-  local file <close> = io.open(path)
-  return file and file:read("a")
-end
-
-local function waitUntil(condition, what)
-  for _ = 1, 3000 do
-    if condition() then return end
-    os.execute("sleep 0.01")
-  end
-  error("waited 30 s for " .. what, 3)
-end
-
---- The state of the process: "T": stopped; "Z": ended, and nobody has waited for it; nil: gone.
-local function state(self)
-  local stat = readAll(("/proc/%s/stat"):format(self.pid))
-  return stat and stat:match("%) (%a) ")
-end
-
 --- Whether the process runs, be it stopped.
-function Clusters:runs()
-  local now = state(self)
-  return now ~= nil and now ~= "Z"
-end
+function Clusters:runs() return process.running(self.pid) end
 
 --- Whether it can be asked something.
-function Clusters:answers() return self:runs() and state(self) ~= "T" end
+function Clusters:answers() return self:runs() and process.state(self.pid) ~= "T" end
 
 local function launch(self)
   local program = os.getenv("MOONPOOL") or "/proc/$PPID/exe"
@@ -57,8 +36,8 @@ local function launch(self)
   self.pipe = assert(io.popen(("program=$(readlink %s || echo %s); \"$program\" sim %s >%s 2>&1 & echo $!; wait"):format(
     program, program, table.concat(self.arguments, " "), self.log)))
   self.pid = self.pipe:read("l")
-  local function started() return readAll(self.kubeconfig) and readAll(self.log):find("Interrupt", 1, true) end
-  waitUntil(function() return started() or not self:runs() end, "moonpool sim")
+  local function started() return process.readAll(self.kubeconfig) and process.readAll(self.log):find("Interrupt", 1, true) end
+  process.waitUntil(function() return started() or not self:runs() end, "moonpool sim", 30)
   if started() then return true end
   self.pipe:close()
   return false
@@ -79,11 +58,11 @@ function sim.start(options)
   for attempt = 1, 10 do
     self.arguments[port] = "--port " .. run("scripts/dev/free-ports 1"):match("%d+")
     if launch(self) then break end
-    if attempt == 10 then error("moonpool sim did not start: " .. readAll(self.log), 2) end
+    if attempt == 10 then error("moonpool sim did not start: " .. process.readAll(self.log), 2) end
   end
-  self.controlUrl = readAll(self.log):match("control pages: (%S+)")
+  self.controlUrl = process.readAll(self.log):match("control pages: (%S+)")
   self.clusters = {}
-  local text = readAll(self.kubeconfig)
+  local text = process.readAll(self.kubeconfig)
   for name, server in text:gmatch("%- name: (%S+)\n  cluster:\n    server: (%S+)") do
     local token = text:match("%- name: " .. name:gsub("%-", "%%-") .. "%-token\n  user:\n    token: (%S+)")
     self.clusters[#self.clusters + 1] = { name = name, server = server, token = token }
@@ -137,7 +116,7 @@ end
 --- Starts them again after kill.
 function Clusters:restart()
   os.remove(self.kubeconfig)
-  assert(launch(self), readAll(self.log))
+  assert(launch(self), process.readAll(self.log))
 end
 
 function Clusters:stop()
