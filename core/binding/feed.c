@@ -109,9 +109,9 @@ static void on_restart(void *ctx) {
 
 static void on_done(void *ctx, moon_cluster *cluster, moon_response *response, moon_error *err) {
   moon_feed *feed = ctx;
-  pthread_mutex_lock(&feed->lock);
-  moon_lease *lease = feed->lease;
+  moon_lease_release(feed->lease); /* first: whoever is told, and gives the connection back, finds it free at once */
   feed->lease = NULL;
+  pthread_mutex_lock(&feed->lock);
   feed->shared.over = true;
   feed->shared.err = err;
   set_cluster(&feed->shared, cluster);
@@ -119,7 +119,6 @@ static void on_done(void *ctx, moon_cluster *cluster, moon_response *response, m
   feed->shared.headers = response->headers; /* taken from the response */
   response->headers = (moon_buffer){0};
   unlock_and_tell(feed, true);
-  moon_lease_release(lease);
   release_feed(feed);
 }
 
