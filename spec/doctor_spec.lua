@@ -54,6 +54,16 @@ describe("the doctor", function()
     return listener:port()
   end
 
+  --- A server in Python, which prints its port. Ends when it is closed.
+  local function python(code)
+    local pipe = assert(io.popen(("exec python3 -c '\nimport os, socket, struct, time\nprint(os.getpid())\n%s'"):format(code)))
+    local pid, port = pipe:read "l", math.tointeger(tonumber(pipe:read "l"))
+    return setmetatable({}, { __close = function()
+      os.execute("kill " .. pid)
+      pipe:close()
+    end }), port
+  end
+
   local function url(port, scheme) return ("%s://127.0.0.1:%d"):format(scheme or "https", port) end
 
   --- As an API server does.
@@ -104,17 +114,13 @@ describe("the doctor", function()
 
     it("packets that are dropped", function()
       -- A queue of connections that is full: Linux drops what wants to come too.
-      local pipe <close> = assert(io.popen([[exec python3 -c '
-import os, socket, time
+      local _ <close>, port = python [[
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(0)
 others = [socket.socket() for _ in range(4)]
 for other in others:
   other.setblocking(False); other.connect_ex(s.getsockname())
-print(os.getpid(), s.getsockname()[1], flush=True); time.sleep(30)']]))
-      local pid, port = pipe:read("l"):match "(%d+) (%d+)"
-      local report = examineServer(url(math.tointeger(tonumber(port))))
-      os.execute("kill " .. pid)
-      finds(report, "tcp", "silent")
+print(s.getsockname()[1], flush=True); time.sleep(30)]]
+      finds(examineServer(url(port)), "tcp", "silent")
     end)
 
     it("a server that takes connections and says nothing", function()
@@ -151,6 +157,24 @@ print(os.getpid(), s.getsockname()[1], flush=True); time.sleep(30)']]))
 
     it("a port without TLS", function()
       finds(examineServer(url(serve(well(), nil, "http"))), "tls", "notTls")
+    end)
+
+    it("a port without TLS whose reset overtakes its answer, but not one that cuts TLS", function()
+      -- Resets whatever does not begin with GET; to GET it says what is given, or resets too.
+      local code = [[
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
+print(s.getsockname()[1], flush=True)
+while True:
+  c = s.accept()[0]
+  if c.recv(3) == b"GET" and "%s":
+    c.recv(4000); c.sendall(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n")
+  else:
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+  c.close()]]
+      for answer, cause in pairs { ["200 OK"] = "notTls", ["400 Bad Request"] = "handshake", [""] = "handshake" } do
+        local _ <close>, port = python(code:format(answer, answer))
+        finds(examineServer(url(port)), "tls", cause)
+      end
     end)
 
     it("a certificate of ours that cannot be used", function()

@@ -44,10 +44,31 @@ static int close_socket(void *arg, curl_socket_t fd) {
   return close(fd);
 }
 
+static void use_sockets(CURL *easy, attempt_sockets *sockets) {
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, sockets);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, sockets);
+}
+
 static bool was_connected(const attempt_sockets *sockets) {
   for (size_t i = 0; i < sockets->count; i++)
     if (is_connected(sockets->fds[i])) return true;
   return sockets->connected;
+}
+
+/* A socket that was reset does not tell any more, but the failure does. */
+static bool is_later_failure(CURLcode code) {
+  switch (code) {
+  case CURLE_OPERATION_TIMEDOUT:
+  case CURLE_COULDNT_RESOLVE_HOST:
+  case CURLE_COULDNT_RESOLVE_PROXY:
+  case CURLE_COULDNT_CONNECT:
+  case CURLE_PROXY:
+    return false;
+  default:
+    return code != CURLE_OK;
+  }
 }
 
 static const char *const tls_causes[] = {
@@ -68,10 +89,10 @@ static void note_steps(moon_examination *out, CURL *easy, CURLcode code, const a
           secured = time_of(easy, CURLINFO_APPCONNECT_TIME_T);
   char *address = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
-  out->reached = code == CURLE_OK         ? MOON_REACHED_SESSION
-                 : was_connected(sockets) ? MOON_REACHED_SERVER
-                 : name                   ? MOON_REACHED_ADDRESS
-                                          : MOON_REACHED_NOTHING;
+  out->reached = code == CURLE_OK                                   ? MOON_REACHED_SESSION
+                 : was_connected(sockets) || is_later_failure(code) ? MOON_REACHED_SERVER
+                 : name                                             ? MOON_REACHED_ADDRESS
+                                                                    : MOON_REACHED_NOTHING;
   out->name_us = name;
   out->connect_us = connected ? connected - name : 0;
   out->session_us = secured ? secured - connected : 0;
@@ -133,20 +154,48 @@ static void explain(moon_examination *out, const moon_dialer *dialer, CURL *easy
   }
 }
 
+static size_t ignore(char *data, size_t size, size_t count, void *arg) {
+  return size * count;
+}
+
+/* Whether what broke a handshake off without a word answers plain http. A server that does not speak TLS may close
+ * before it has read all that we sent: then its reset overtakes its answer, and the handshake alone does not tell. 400
+ * is what servers that do speak TLS say to plain http. */
+static bool speaks_plain_http(moon_dialer *dialer, int64_t timeout_ms, attempt_sockets *sockets) {
+  static const char secure[] = "https";
+  const char *url = moon_dialer_base_url(dialer);
+  if (strncmp(url, secure, sizeof secure - 1) != 0) return false;
+  moon_identity nobody = {0};
+  moon_tls_setup *setup = moon_dialer_setup(dialer, &nobody);
+  CURL *easy = curl_easy_init();
+  char *plain = moon_sprintf("http%s/version", url + sizeof secure - 1);
+  long status = 0;
+  moon_dialer_prepare(dialer, setup, easy);
+  use_sockets(easy, sockets);
+  curl_easy_setopt(easy, CURLOPT_URL, plain);
+  curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L); /* the server is asked, not what a proxy says of it */
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
+  curl_easy_perform(easy);
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
+  curl_easy_cleanup(easy);
+  moon_tls_setup_release(setup);
+  free(plain);
+  return status != 0 && status != 400;
+}
+
 /* One connection. `verify` false: whatever the certificate is. */
 static CURLcode attempt(moon_dialer *dialer, const moon_identity *identity, int64_t timeout_ms, bool verify, CURL *easy,
                         attempt_sockets *sockets, char detail[CURL_ERROR_SIZE]) {
   moon_tls_setup *setup = moon_dialer_setup(dialer, identity);
   moon_dialer_prepare(dialer, setup, easy);
+  use_sockets(easy, sockets);
   curl_easy_setopt(easy, CURLOPT_URL, moon_dialer_base_url(dialer));
   curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
   curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, detail);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, sockets);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, sockets);
   if (!verify) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -177,6 +226,13 @@ void moon_examine(moon_dialer *dialer, int64_t timeout_ms, moon_examination *out
   note_steps(out, easy, code, &sockets);
   if (code != CURLE_OK) explain(out, dialer, easy, code, detail[0] ? detail : curl_easy_strerror(code));
   out->chain = chain_of(easy);
+  bool broken = out->cause == tls_causes[MOON_TLS_HANDSHAKE] && !strstr(detail, "alert");
+  if (broken && speaks_plain_http(dialer, timeout_ms, &sockets)) {
+    moon_error_free(out->err);
+    out->cause = tls_causes[MOON_TLS_NOT_SPOKEN];
+    out->err = moon_error_new(MOON_TLS, "%s: the server does not speak TLS on this port: it answers plain http",
+                              moon_dialer_endpoint(dialer));
+  }
   bool unseen = code == CURLE_PEER_FAILED_VERIFICATION && !out->chain;
   curl_easy_cleanup(easy);
   if (unseen) {

@@ -25,7 +25,8 @@ typedef struct moon_examination {
 } moon_examination;
 
 /* Blocks for at most the time given for each of two tries: where the certificate is not accepted, the second one is
- * made without looking, to see what is wrong with it. Any thread but a reactor's. Fills *out, to be cleared. */
+ * made without looking, to see what is wrong with it; where the handshake breaks off without a word, it asks over plain
+ * http. Any thread but a reactor's. Fills *out, to be cleared. */
 void moon_examine(moon_dialer *dialer, int64_t timeout_ms, moon_examination *out);
 void moon_examination_clear(moon_examination *examination);
 
