@@ -5,11 +5,13 @@
 #   CC, CFLAGS        compiler and its flags
 #   SANITIZE          address,undefined or thread: an instrumented build in a folder of its own
 #   ONLY              `make test ONLY=word`: only the test programs and specs whose path contains the word
+#   JOBS              how many compilers and tests run at a time (default: one for each processor)
 
 PREFIX   ?= /usr/local
 CC       ?= cc
 CFLAGS   ?= -O2 -g
 SANITIZE ?=
+JOBS     ?= $(shell nproc)
 .DEFAULT_GOAL := all
 
 # Debian packages: to build, to test (on real servers too), to check, to measure. Each target installs what it needs.
@@ -110,37 +112,37 @@ deps: ## install the Debian packages that are missing, for everything below
 
 demo: ## run a script on three simulated clusters, and leave nothing running
 	@$(DEPS) $(BUILD_PACKAGES)
-	@$(MAKE) -s all
+	@$(MAKE) -s -j$(JOBS) all
 	@scripts/dev/demo $(B)
 
 test: ## run the C tests and the Lua specs; no network, no cluster needed
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES)
-	@$(MAKE) -s all specs
+	@$(MAKE) -s -j$(JOBS) all specs
 	@scripts/dev/test $(B) $(SPEC_BIN) $(SPECS)
 
 test-real: ## run the API specs on three real clusters (the first time builds them, about 5 minutes)
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(REAL_PACKAGES)
-	@$(MAKE) -s all
+	@$(MAKE) -s -j$(JOBS) all
 	@scripts/dev/test-real $(B)
 
 test-valgrind: ## run the C tests under valgrind
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) valgrind
-	@$(MAKE) -s specs
+	@$(MAKE) -s -j$(JOBS) specs
 	@UNDER="valgrind -q --error-exitcode=9 --leak-check=full" TEST_TIMEOUT=900 scripts/dev/test $(B) $(SPEC_BIN)
 
 fuzz: ## throw a million mutated texts at the JSON and YAML code, under sanitizers (FUZZ_RUNS, FUZZ_SEED)
 	@$(DEPS) $(BUILD_PACKAGES)
-	@$(MAKE) -s SANITIZE=address,undefined build/sanitize-address-undefined/fuzz/json_fuzz
+	@$(MAKE) -s -j$(JOBS) SANITIZE=address,undefined build/sanitize-address-undefined/fuzz/json_fuzz
 	@build/sanitize-address-undefined/fuzz/json_fuzz $(or $(FUZZ_RUNS),1000000) $(or $(FUZZ_SEED),$(shell date +%s))
 
 json-million: ## compare a million generated documents with Python's json (make test does 20,000)
 	@$(DEPS) $(BUILD_PACKAGES) python3
-	@$(MAKE) -s all
+	@$(MAKE) -s -j$(JOBS) all
 	@scripts/dev/json_compare.py 1000000 --seed 2 -- $(B)/moonpool scripts/dev/json_again.lua
 
 bench: ## measure speed and memory beside curl, h2load and a bare mutex; prints ratios and aims
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
-	@$(MAKE) -s all $(B)/bench/pool_bench $(B)/bench/select_bench
+	@$(MAKE) -s -j$(JOBS) all $(B)/bench/pool_bench $(B)/bench/select_bench
 	@bench/run $(B)
 
 lint: ## formatting, Lua checks, and the floor plan of core/; compiler warnings are errors in every build
