@@ -20,7 +20,7 @@ function clusters.start()
   end
   users = users + 1
   if not group then
-    group = require("moonpool.sim").start { clusters = 3, endpoints = 2, pods = 0 }
+    group = require("moonpool.sim").start { clusters = 3, endpoints = 2, pods = 0, users = true }
     path = os.tmpname()
     group:writeKubeconfig(path)
   end

@@ -49,7 +49,7 @@ end
 function sim.start(options)
   local base = os.tmpname()
   local self = setmetatable({ kubeconfig = base .. ".kubeconfig", credentials = base .. ".credentials", log = base }, Clusters)
-  self.arguments = { "--control", "--kubeconfig " .. self.kubeconfig, "--credentials " .. self.credentials }
+  self.arguments = { "--control", "--users", "--kubeconfig " .. self.kubeconfig, "--credentials " .. self.credentials }
   for name, value in pairs(options or {}) do
     if value then self.arguments[#self.arguments + 1] = value == true and "--" .. name or ("--%s %s"):format(name, value) end
   end

@@ -11,7 +11,9 @@ Client.__index = Client
 --- Starts clusters; requests go to the first, as its administrator.
 ---@param options moonpool.sim.Options?
 function client.start(options)
-  local self = setmetatable({ group = sim.start(options or { clusters = 1, pods = 0 }), pools = {} }, Client)
+  local wanted = { clusters = 1, pods = 0, users = true }
+  for name, value in pairs(options or {}) do wanted[name] = value end
+  local self = setmetatable({ group = sim.start(wanted), pools = {} }, Client)
   self.kubeConfig = core.KubeConfig()
   assert(self.kubeConfig:loadFromString(self.group:kubeconfig()))
   self.cluster = self.group.clusters[1]

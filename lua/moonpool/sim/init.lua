@@ -16,7 +16,7 @@ local kubeconfig = require("moonpool.sim.kubeconfig")
 local sim = {}
 
 local DEFAULTS = { clusters = 3, endpoints = 1, loopbacks = false, pods = 50, nodes = 3, namespaces = 4, seed = 1, troubles = false,
-  port = 0, control = false, name = "sim", first = 1, credentials = "" }
+  port = 0, control = false, users = false, name = "sim", first = 1, credentials = "" }
 local MAX_LOOPBACKS = 9
 
 ---@class moonpool.sim.Group
@@ -102,6 +102,20 @@ local function startControl(group, options)
     port = options.port > 0 and options.port + #group.clusters * portsOf(options) or 0 })
 end
 
+--- What the clusters are called: as the list says, or numbered.
+local function namesOf(options)
+  local names = {}
+  if options.name:find(",", 1, true) then
+    for name in options.name:gmatch "[^,%s]+" do
+      if names[name] then error(("moonpool.sim: option name: two clusters cannot both be called %s"):format(name), 4) end
+      names[#names + 1], names[name] = name, true
+    end
+  else
+    for index = 1, options.clusters do names[index] = ("%s-%d"):format(options.name, options.first + index - 1) end
+  end
+  return names
+end
+
 local function checkOptions(given)
   local options = {}
   for name, value in pairs(DEFAULTS) do options[name] = value end
@@ -113,6 +127,7 @@ local function checkOptions(given)
     end
     options[name] = value
   end
+  options.names = namesOf(options)
   if options.endpoints == 0 then error("moonpool.sim: option endpoints: expected an integer from 1 up", 3) end
   if options.loopbacks and options.endpoints > MAX_LOOPBACKS then
     error(("moonpool.sim: option endpoints: at most %d with loopbacks"):format(MAX_LOOPBACKS), 3)
@@ -124,7 +139,7 @@ local function checkOptions(given)
 end
 
 ---@class moonpool.sim.Options
----@field clusters integer? default 3
+---@field clusters integer? default 3, or as many as `name` lists
 ---@field endpoints integer? API servers of each cluster, all with the same objects; default 1
 ---@field loopbacks boolean? a cluster's endpoints listen on one port of 127.0.0.1, 127.0.0.2, ..., as the addresses of one host name do,
 --- instead of on ports of 127.0.0.1; at most 9
@@ -135,7 +150,8 @@ end
 ---@field seed integer? the same seed gives the same clusters; default 1
 ---@field port integer? of the first endpoint of the first cluster, the others follow; default 0: any free ones
 ---@field control boolean? also listen, on a port of its own (after the others), for control pages alone, out of the reach of faults
----@field name string? contexts are NAME-1, NAME-2, ...; default "sim"
+---@field users boolean? the kubeconfig also has contexts of other users of each cluster: NAME-token and NAME-nobody
+---@field name string? contexts are NAME-1, NAME-2, ...; default "sim"; a list such as "eu,us" names each
 ---@field first integer? the number of the first cluster, for several groups of one name; default 1
 ---@field credentials string? a file that keeps certificates and tokens: clusters started with it again are the same to their
 --- clients, who may know them from a kubeconfig of before; default: new ones each time
@@ -146,9 +162,8 @@ end
 function sim.start(given)
   local options = checkOptions(given)
   local keeps = options.credentials ~= ""
-  local group = setmetatable({ clusters = {}, byName = {}, credentials = keeps and loadCredentials(options.credentials) or {} }, Group)
-  for index = 1, options.clusters do
-    local name = ("%s-%d"):format(options.name, options.first + index - 1)
+  local group = setmetatable({ clusters = {}, byName = {}, users = options.users, credentials = keeps and loadCredentials(options.credentials) or {} }, Group)
+  for index, name in ipairs(options.names) do
     local ok, one = pcall(startOne, group, name, options, index)
     if not ok then
       group:stop()
@@ -173,10 +188,10 @@ function sim.start(given)
   return group
 end
 
---- The kubeconfig as text: for every cluster a context of its name (administrator with a certificate), NAME-token (administrator with a
---- token) and NAME-nobody (a user without rights).
+--- The kubeconfig as text: for every cluster a context of its name (administrator with a certificate), and with the option `users`
+--- NAME-token (administrator with a token) and NAME-nobody (a user without rights).
 ---@return string
-function Group:kubeconfig() return kubeconfig.text(self.clusters) end
+function Group:kubeconfig() return kubeconfig.text(self.clusters, self.users) end
 
 ---@param path string
 ---@return true? ok

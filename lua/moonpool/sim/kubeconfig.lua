@@ -4,9 +4,13 @@ local core = require("moonpool.core")
 
 local kubeconfig = {}
 
+local ADMINISTRATOR = { "", "-admin" } -- what follows the cluster's name in a context's, and in its user's
+local OTHERS = { { "-token", "-token" }, { "-nobody", "-nobody" } }
+
 ---@param clusters moonpool.sim.Cluster[]
+---@param others boolean? also a context for each of the other users
 ---@return string
-function kubeconfig.text(clusters)
+function kubeconfig.text(clusters, others)
   local lines = { "apiVersion: v1", "kind: Config", "clusters:" }
   local function add(format, ...) lines[#lines + 1] = format:format(...) end
   if #clusters == 0 then lines[3] = "clusters: []" end
@@ -18,12 +22,14 @@ function kubeconfig.text(clusters)
   for _, one in ipairs(clusters) do
     add("- name: %s-admin\n  user:\n    client-certificate-data: %s\n    client-key-data: %s", one.name,
       core.base64(one.credentials.admin[1]), core.base64(one.credentials.admin[2]))
-    add("- name: %s-token\n  user:\n    token: %s", one.name, one.credentials.adminToken)
-    add("- name: %s-nobody\n  user:\n    token: %s", one.name, one.credentials.plainToken)
+    if others then
+      add("- name: %s-token\n  user:\n    token: %s", one.name, one.credentials.adminToken)
+      add("- name: %s-nobody\n  user:\n    token: %s", one.name, one.credentials.plainToken)
+    end
   end
   add("contexts:%s", #clusters == 0 and " []" or "")
   for _, one in ipairs(clusters) do
-    for _, pair in ipairs({ { "", "-admin" }, { "-token", "-token" }, { "-nobody", "-nobody" } }) do
+    for _, pair in ipairs({ ADMINISTRATOR, table.unpack(others and OTHERS or {}) }) do
       add("- name: %s%s\n  context:\n    cluster: %s\n    user: %s%s\n    namespace: default", one.name, pair[1], one.name, one.name,
         pair[2])
     end

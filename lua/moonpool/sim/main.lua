@@ -34,7 +34,8 @@ local function options(given)
   parser:option("--seed", "The same seed gives the same clusters.", 1, integer)
   parser:option("--port", "First port; the others follow. 0: any free ones.", 0, integer)
   parser:flag("--control", "Also listen, on the port after the others, for control pages alone, out of the reach of faults.")
-  parser:option("--name", "Contexts are called NAME-1, NAME-2, ...", "sim")
+  parser:option("--name", "Contexts are called NAME-1, NAME-2, ...; a list names each cluster: 'prod-eu,prod-us'.", "sim")
+  parser:flag("--users", "Also contexts of other users: NAME-token (an administrator by token), NAME-nobody (without rights).")
   parser:option("--first", "Number of the first cluster, to start several groups of one name.", 1, integer)
   parser:option("--kubeconfig", "Where to write the kubeconfig. It is removed at the end.")
   parser:option("--credentials", "Keep certificates and tokens in this file: with it, and the same --port, clusters that are "
@@ -48,6 +49,14 @@ end
 local function temporaryPath()
   local directory = os.getenv("XDG_RUNTIME_DIR") or os.getenv("TMPDIR") or "/tmp"
   return ("%s/moonpool-sim-%s.kubeconfig"):format(directory, sim.randomHex(4))
+end
+
+--- "sim-1, sim-2, sim-3", "sim-1 ... sim-40"
+local function namesText(clusters)
+  local names = {}
+  for index, one in ipairs(clusters) do names[index] = one.name end
+  if #names > 5 then return names[1] .. " ... " .. names[#names] end
+  return #names > 0 and table.concat(names, ", ") or "none"
 end
 
 local function fail(code, problem)
@@ -78,14 +87,13 @@ return function(...)
   if not ok then return fail(1, problem) end
   -- Runs when the program ends, however that comes about.
   group.cleanup = setmetatable({}, { __gc = function() os.remove(path) end })
-  local first, last = group.clusters[1], group.clusters[#group.clusters]
   print(("%d simulated cluster%s: %s"):format(#group.clusters, #group.clusters == 1 and "" or "s",
-    first and (first == last and first.name or first.name .. " ... " .. last.name) or "none"))
+    namesText(group.clusters)))
   if given.endpoints > 1 then
     for _, one in ipairs(group.clusters) do print(("%s: %s"):format(one.name, table.concat(one.urls, " "))) end
   end
   if group.control then print(("control pages: %s/_sim/"):format(group.control.url)) end
-  print(("export KUBECONFIG=%s"):format(path))
+  print(("export KUBECONFIG=%s"):format(path:find "^/" and path or ("%s/%s"):format(os.getenv "PWD" or ".", path)))
   print("Interrupt (Ctrl-C) to stop them.")
   io.stdout:flush()
   return 0
