@@ -7,6 +7,7 @@ local core = require "moonpool.core"
 local check = require "moonpool.check"
 local errors = require "moonpool.errors"
 local progress = require "moonpool.progress"
+local session = require "moonpool.session"
 
 local fanout = {}
 
@@ -234,7 +235,7 @@ end
 
 --- What the run waits for, as far as that can be seen: ", waiting for GET /api/v1/pods (report.lua:12)", or "".
 local function whatFor(run)
-  local co, request, place, call = run.coroutine, nil, nil, nil
+  local co, place, call = run.coroutine, nil, nil
   for level = 0, math.huge do
     local info = debug.getinfo(co, level, "Sl")
     if not info then break end
@@ -243,18 +244,12 @@ local function whatFor(run)
       call, place = callee and callee.name, ("%s:%d"):format(info.short_src, info.currentline)
       break
     end
-    for index = 1, request and 0 or 20 do
-      local name, value = debug.getlocal(co, level, index)
-      if not name then break end
-      -- The request itself, as session.lua passes it on.
-      if name == "message" and type(value) == "table" and value.method and value.path then
-        request = ("%s %s"):format(value.method, value.path:match "^[^?]*")
-      end
-    end
   end
-  if request then
+  local message = session.underWay(co)
+  if message then
     local connection = isUnconnected(run.client) and "a connection, to send " or ""
-    return (", waiting for %s%s%s"):format(connection, request, place and (" (%s)"):format(place) or "")
+    return (", waiting for %s%s %s%s"):format(connection, message.method, message.path:match "^[^?]*",
+      place and (" (%s)"):format(place) or "")
   end
   return place and (", waiting %s%s"):format(call and "in " .. call .. " at " or "at ", place) or ""
 end

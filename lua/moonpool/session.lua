@@ -79,6 +79,13 @@ end
 ---@return moonpool.Session
 function Session:pinned() return self end
 
+local underWay = setmetatable({}, { __mode = "k" }) ---@type table<thread, moonpool.core.Request>
+
+--- The call that a coroutine waits for.
+---@param co thread
+---@return moonpool.core.Request?
+function session.underWay(co) return underWay[co] end
+
 -- The options of calls over several clusters.
 local function checkOptions(self, message)
   if message.cluster and message.cluster ~= self.info.name then
@@ -110,7 +117,10 @@ function Session:call(message)
   if objection then return nil, objection end
   local observe = self.observe
   local start = observe and core.clock()
+  local co = coroutine.running()
+  underWay[co] = message
   local body, status, headers = self.handle:call(message)
+  underWay[co] = nil
   local failed = body == nil and type(status) ~= "number"
   if observe then observe(self.info.name, message, failed and status or nil, core.clock() - start) end
   if failed then return nil, status end
