@@ -34,6 +34,8 @@ typedef struct moon_user_entry {
   char *token, *username, *password;
   moon_exec_spec *exec;
   char *auth_provider;
+  moon_oidc_spec *oidc; /* the auth-provider of that name; its authority may still be in a file: */
+  char *oidc_ca_file;
   char *impersonate_user, *impersonate_uid;
   char **impersonate_groups;
   moon_impersonate_extra *impersonate_extra;

@@ -55,6 +55,8 @@ static void free_user(moon_entry *entry) {
   moon_free_secret_text(user->password);
   moon_exec_spec_free(user->exec);
   free(user->auth_provider);
+  moon_oidc_spec_free(user->oidc);
+  free(user->oidc_ca_file);
   free(user->impersonate_user);
   free(user->impersonate_uid);
   moon_text_list_free(user->impersonate_groups);

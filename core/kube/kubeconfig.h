@@ -5,8 +5,9 @@
  *    errors. Without it, ~/.kube/config, which may be missing. An explicit path must exist and is the only file read.
  *  - Merging: the first file to define a name (cluster, user, context) wins with its whole entry; current-context comes
  *    from the first file that sets it to something not empty.
- *  - Relative paths (certificate-authority, client-certificate, client-key, tokenFile) are relative to the folder of
- *    the file that defines them, the exec command only if it contains a slash. `*-data` beats the file field.
+ *  - Relative paths (certificate-authority, client-certificate, client-key, tokenFile, idp-certificate-authority) are
+ * relative to the folder of the file that defines them, the exec command only if it contains a slash. `*-data` beats
+ * the file field.
  *  - Unknown fields are ignored; a wrong type is an error that says file, line and what was expected. The YAML is read
  *    as kubectl reads it (see document.h): a plain `yes` or `12` is no string. An empty file is an empty kubeconfig;
  *    one that says it is something else (kind: Pod) is an error. Two entries of one name in one file are an error.
@@ -71,9 +72,9 @@ moon_error *moon_kubeconfig_set_current_context(moon_kubeconfig *config, const c
 /* Resolves a context (NULL: the current one) into a target with one reference. Reads the certificate, key and token
  * files that it names. Fails when the context, its cluster or its user is not defined, the server URL is not
  * http(s)://host, a certificate comes without its key, a file cannot be read, or fields contradict each other (a CA
- * together with insecure-skip-tls-verify, a token together with a password, groups to impersonate without a user). A
- * user whose only credential is a legacy auth-provider is an error too: going on without it would be anonymous. Exec
- * plugins and proxies are handed on as they stand. */
+ * together with insecure-skip-tls-verify, a token together with a password, groups to impersonate without a user). An
+ * auth-provider counts where there is no token, password or client certificate: "oidc" is handed on, and every other
+ * is an error, since going on without it would be anonymous. Exec plugins and proxies are handed on as they stand. */
 moon_error *moon_kubeconfig_target(const moon_kubeconfig *config, const char *context, moon_target **out);
 
 #endif

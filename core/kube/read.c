@@ -217,6 +217,30 @@ static moon_exec_spec *read_exec(reader *r, const moon_node *user) {
   return exec;
 }
 
+/* An auth-provider's settings, all of them text; those of the one kind that is known are kept. */
+static void read_auth_provider(reader *r, const moon_node *node, moon_user_entry *user) {
+  const moon_node *provider = get_mapping(r, node, "auth-provider");
+  if (!provider) return;
+  size_t before = enter(r, "auth-provider");
+  user->auth_provider = get_text(r, provider, "name");
+  if (!user->auth_provider) user->auth_provider = moon_strdup("(no name)");
+  check_texts(r, provider, "config");
+  const moon_node *config = get_mapping(r, provider, "config");
+  if (strcmp(user->auth_provider, "oidc") == 0) {
+    size_t inner = enter(r, "config");
+    moon_oidc_spec *oidc = user->oidc = moon_zalloc(sizeof *oidc);
+    oidc->issuer = get_text(r, config, "idp-issuer-url");
+    oidc->client_id = get_text(r, config, "client-id");
+    oidc->client_secret = get_text(r, config, "client-secret");
+    oidc->id_token = get_text(r, config, "id-token");
+    oidc->refresh_token = get_text(r, config, "refresh-token");
+    oidc->ca = get_data(r, config, "idp-certificate-authority-data");
+    user->oidc_ca_file = get_path(r, config, "idp-certificate-authority");
+    leave(r, inner);
+  }
+  leave(r, before);
+}
+
 /* The keys of as-user-extra are free, so its pairs are walked as they stand. */
 static void read_extra(reader *r, const moon_node *node, moon_user_entry *user) {
   const moon_node *extra = get_mapping(r, node, "as-user-extra");
@@ -295,14 +319,7 @@ static moon_entry *read_user(reader *r, const moon_node *node) {
   user->impersonate_groups = get_texts(r, node, "as-groups");
   read_extra(r, node, user);
   check_extensions(r, node);
-  const moon_node *provider = get_mapping(r, node, "auth-provider");
-  if (provider) {
-    size_t before = enter(r, "auth-provider");
-    user->auth_provider = get_text(r, provider, "name");
-    if (!user->auth_provider) user->auth_provider = moon_strdup("(no name)");
-    check_texts(r, provider, "config");
-    leave(r, before);
-  }
+  read_auth_provider(r, node, user);
   return &user->entry;
 }
 

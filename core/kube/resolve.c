@@ -230,9 +230,25 @@ static const char *check_exec(const moon_exec_spec *exec) {
   return known ? NULL : "has an interactiveMode other than Never, IfAvailable and Always";
 }
 
+/* What is wrong with the settings for an identity provider, or NULL. */
+static const char *check_oidc(const moon_oidc_spec *oidc) {
+  if (!oidc->issuer) return "has no idp-issuer-url";
+  if (strncasecmp(oidc->issuer, "https://", 8)) return "has an idp-issuer-url that does not start with https://";
+  if (strpbrk(oidc->issuer, "?#@ ")) return "has an idp-issuer-url with a query, a user name or a space in it";
+  if (!oidc->client_id) return "has no client-id";
+  if (!oidc->id_token && !oidc->refresh_token) return "has neither an id-token nor a refresh-token: sign in first";
+  return moon_text_fits_header(oidc->id_token) ? NULL : "has an id-token with a control character in it";
+}
+
+/* Whether a user has something by which it signs in besides plugins and providers, which then are not asked. */
+static bool has_own_identity(const moon_user_entry *user) {
+  return user->token || user->token_file || user->username || user->password || user->client_cert_data.len ||
+         user->client_cert_file;
+}
+
 static moon_error *check_user(const moon_user_entry *user) {
   const char *name = user->entry.name, *place = user->entry.place, *wrong = NULL;
-  bool has_token = user->token || user->token_file, has_basic = user->username || user->password;
+  bool has_basic = user->username || user->password;
   bool has_cert = user->client_cert_data.len || user->client_cert_file;
   bool has_key = user->client_key_data.len || user->client_key_file;
   bool has_extra = user->impersonate_uid || user->impersonate_groups || user->impersonate_extra_count;
@@ -242,11 +258,13 @@ static moon_error *check_user(const moon_user_entry *user) {
   if (has_extra && !user->impersonate_user) wrong = "impersonates a uid, groups or extra without a user (as)";
   if (user->exec && user->auth_provider) wrong = "has an exec plugin and an auth-provider; only one can be meant";
   if (wrong) return moon_error_new(MOON_CONFIG, "user \"%s\" (%s) %s", name, place, wrong);
-  if (user->auth_provider && !has_token && !has_basic && !has_cert)
+  if (user->auth_provider && !user->oidc && !has_own_identity(user))
     return moon_error_new(MOON_CREDENTIAL,
                           "user \"%s\" (%s) signs in with auth-provider \"%s\", which is not supported: Kubernetes "
                           "replaced auth-providers by exec plugins",
                           name, place, user->auth_provider);
+  if (user->oidc && !has_own_identity(user) && (wrong = check_oidc(user->oidc)))
+    return moon_error_new(MOON_CREDENTIAL, "the auth-provider of user \"%s\" (%s) %s", name, place, wrong);
   if (user->exec && (wrong = check_exec(user->exec)))
     return moon_error_new(MOON_CONFIG, "the exec plugin of user \"%s\" (%s) %s", name, place, wrong);
   if ((wrong = unfit_field(user)))
@@ -267,8 +285,14 @@ static moon_error *read_token(const moon_user_entry *user, moon_target *target) 
 }
 
 static bool has_identity(const moon_user_entry *user) {
-  return user->token || user->token_file || user->username || user->password || user->client_cert_data.len ||
-         user->client_cert_file || user->exec || user->auth_provider || user->impersonate_user;
+  return has_own_identity(user) || user->exec || user->auth_provider || user->impersonate_user;
+}
+
+static moon_error *resolve_oidc(const moon_user_entry *user, moon_target *target) {
+  moon_oidc_spec *oidc = target->oidc = moon_oidc_spec_copy(user->oidc);
+  for (size_t len = strlen(oidc->issuer); oidc->issuer[len - 1] == '/';) oidc->issuer[--len] = '\0';
+  moon_bytes_wipe(&oidc->ca);
+  return read_pem(&user->entry, "idp-certificate-authority", user->oidc->ca, user->oidc_ca_file, &oidc->ca);
 }
 
 static moon_error *resolve_user(const moon_user_entry *user, moon_target *target) {
@@ -283,6 +307,7 @@ static moon_error *resolve_user(const moon_user_entry *user, moon_target *target
   if (!err)
     err = read_pem(&user->entry, "client-key", user->client_key_data, user->client_key_file, &target->client_key);
   if (!err && user->token_file) err = read_token(user, target);
+  if (!err && user->oidc && !has_own_identity(user)) err = resolve_oidc(user, target);
   if (err) return err;
   if (!target->token) target->token = moon_strdup(user->token);
   target->token_file = moon_strdup(user->token_file);

@@ -61,6 +61,29 @@ void moon_exec_spec_free(moon_exec_spec *spec) {
   free(spec);
 }
 
+moon_oidc_spec *moon_oidc_spec_copy(const moon_oidc_spec *spec) {
+  if (!spec) return NULL;
+  moon_oidc_spec *copy = moon_zalloc(sizeof *copy);
+  copy->issuer = moon_strdup(spec->issuer);
+  copy->client_id = moon_strdup(spec->client_id);
+  copy->client_secret = moon_strdup(spec->client_secret);
+  copy->id_token = moon_strdup(spec->id_token);
+  copy->refresh_token = moon_strdup(spec->refresh_token);
+  copy->ca = moon_bytes_copy(spec->ca);
+  return copy;
+}
+
+void moon_oidc_spec_free(moon_oidc_spec *spec) {
+  if (!spec) return;
+  free(spec->issuer);
+  free(spec->client_id);
+  moon_free_secret_text(spec->client_secret);
+  moon_free_secret_text(spec->id_token);
+  moon_free_secret_text(spec->refresh_token);
+  moon_bytes_wipe(&spec->ca);
+  free(spec);
+}
+
 moon_impersonate_extra *moon_impersonate_extra_copy(const moon_impersonate_extra *extra, size_t count) {
   if (!count) return NULL;
   moon_impersonate_extra *copy = moon_zalloc(count * sizeof *copy);
@@ -111,6 +134,7 @@ void moon_target_release(moon_target *target) {
   moon_free_secret_text(target->username);
   moon_free_secret_text(target->password);
   moon_exec_spec_free(target->exec);
+  moon_oidc_spec_free(target->oidc);
   free(target->impersonate_user);
   free(target->impersonate_uid);
   moon_text_list_free(target->impersonate_groups);

@@ -24,6 +24,14 @@ typedef struct moon_exec_spec {
   bool provide_cluster_info;
 } moon_exec_spec;
 
+/* How to sign in at an OpenID Connect identity provider (auth-provider "oidc"), as the kubeconfig says it. */
+typedef struct moon_oidc_spec {
+  char *issuer;                                   /* https URL, no slash at the end */
+  char *client_id;                                /* who we are to it */
+  char *client_secret, *id_token, *refresh_token; /* each may be NULL; one of the tokens is there */
+  moon_bytes ca;                                  /* PEM; absent: the system's certificates */
+} moon_oidc_spec;
+
 /* One key of `as-user-extra`; values end with NULL. */
 typedef struct moon_impersonate_extra {
   char *key;
@@ -52,6 +60,7 @@ typedef struct moon_target {
   char *token_file;                         /* where to read the token again, or NULL */
   char *username, *password;                /* basic auth */
   moon_exec_spec *exec;                     /* NULL: none */
+  moon_oidc_spec *oidc;                     /* NULL: none */
   char *impersonate_user, *impersonate_uid;
   char **impersonate_groups; /* NULL-terminated, or NULL */
   moon_impersonate_extra *impersonate_extra;
@@ -73,6 +82,8 @@ char **moon_text_list_copy(char *const *list);
 void moon_text_list_free(char **list);
 moon_exec_spec *moon_exec_spec_copy(const moon_exec_spec *spec);
 void moon_exec_spec_free(moon_exec_spec *spec);
+moon_oidc_spec *moon_oidc_spec_copy(const moon_oidc_spec *spec);
+void moon_oidc_spec_free(moon_oidc_spec *spec);
 moon_impersonate_extra *moon_impersonate_extra_copy(const moon_impersonate_extra *extra, size_t count);
 void moon_impersonate_extra_free(moon_impersonate_extra *extra, size_t count);
 

@@ -16,7 +16,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/credential_files.h"
+#include "net/exec_credential.h"
 #include "net/exec_plugin.h"
+#include "net/oidc.h"
+#include "net/oidc_message.h"
+#include "net/oidc_tokens.h"
 
 enum {
   AHEAD_PERCENT = 10,
@@ -26,7 +30,8 @@ enum {
   FORGIVEN_MS = 120000, /* so long in use: that it is refused now has nothing to do with the time before */
   TOKEN_EVERY_MS = 60000,
   FILES_EVERY_MS = 10000,
-  KEY_SIZE = 32,
+  LEEWAY_MS = 10000, /* a token of the kubeconfig that ends so soon is not begun with */
+  KEY_SIZE = MOON_OIDC_KEY_SIZE,
 };
 
 struct moon_credential {
@@ -34,16 +39,17 @@ struct moon_credential {
   int refs;
   unsigned char key[KEY_SIZE];
   moon_target *target;
-  bool by_plugin, by_token_file, by_certificate_files;
+  bool by_plugin, by_issuer, by_token_file, by_certificate_files;
 
   pthread_mutex_t lock;
-  moon_identity *current; /* NULL: a plugin's, before its first answer */
+  moon_identity *current; /* NULL: before the first answer of whoever is to give it */
   uint64_t numbers;
-  moon_reactor *runner; /* from the first run on; set by the one that starts it, without the lock */
-  moon_exec_run *run;   /* the plugin is being asked */
-  bool given_up;        /* nobody holds the credential any more; the run's end frees it */
+  char *refresh_token;   /* the issuer's latest; NULL: there is none */
+  moon_reactor *runner;  /* from the first renewal on; set by the one that starts it, without the lock */
+  moon_renewal *renewal; /* the plugin, or the issuer, is being asked */
+  bool given_up;         /* nobody holds the credential any more; the renewal's end frees it */
   moon_list waiters;
-  int failures;        /* of the plugin, in a row */
+  int failures;        /* of renewals, in a row */
   int64_t retry_at_ms; /* not before */
   moon_error *last_error;
   int refusals; /* renewals because of a refusal, in a row */
@@ -90,6 +96,19 @@ static moon_identity *identity_new(char *token, moon_certificate *certificate) {
   return identity;
 }
 
+/* Takes what it needs of the answer. */
+static moon_identity *identity_of(moon_renewed *answer) {
+  moon_identity *identity = identity_new(answer->token, answer->certificate);
+  answer->token = NULL;
+  answer->certificate = NULL;
+  if (answer->life_ms >= 0) {
+    int64_t ahead_ms = answer->life_ms / 100 * AHEAD_PERCENT;
+    identity->expires_ms = identity->since_ms + answer->life_ms;
+    identity->renew_ms = identity->expires_ms - (ahead_ms < MAX_AHEAD_MS ? ahead_ms : MAX_AHEAD_MS);
+  }
+  return identity;
+}
+
 /* With the lock. Takes over the identity; returns the one before, to be released without the lock. */
 static moon_identity *replace(moon_credential *c, moon_identity *identity) {
   moon_identity *before = c->current;
@@ -125,10 +144,18 @@ static void add_list(EVP_MD_CTX *digest, char *const *list) {
 
 /* Equal for targets whose credentials are the same: a digest, so that no secret is kept for comparing. */
 static void make_key(const moon_target *target, bool secure, bool by_plugin, unsigned char key[KEY_SIZE]) {
+  const moon_oidc_spec *oidc = secure ? target->oidc : NULL;
   EVP_MD_CTX *digest = EVP_MD_CTX_new();
   EVP_DigestInit_ex(digest, EVP_sha256(), NULL);
-  EVP_DigestUpdate(digest, by_plugin ? "p" : secure ? "s" : "o", 1);
-  if (by_plugin) {
+  EVP_DigestUpdate(digest, by_plugin ? "p" : oidc ? "i" : secure ? "s" : "o", 1);
+  if (oidc) {
+    add_text(digest, oidc->issuer);
+    add_text(digest, oidc->client_id);
+    add_text(digest, oidc->client_secret);
+    add_text(digest, oidc->refresh_token);
+    add_text(digest, oidc->id_token);
+    add_bytes(digest, oidc->ca.data, oidc->ca.len);
+  } else if (by_plugin) {
     char *info = moon_exec_info(target);
     add_text(digest, info);
     moon_free_secret_text(info);
@@ -163,18 +190,43 @@ static moon_credential *find(const unsigned char key[KEY_SIZE]) {
 }
 
 static void destroy(moon_credential *c) {
-  moon_exec_run_release(c->run);
-  moon_exec_leave(c->runner);
+  moon_renewal_release(c->renewal);
+  moon_renewal_leave(c->runner);
   moon_identity_release(c->current);
+  moon_free_secret_text(c->refresh_token);
   moon_error_free(c->last_error);
   moon_target_release(c->target);
   pthread_mutex_destroy(&c->lock);
   free(c);
 }
 
+/* The tokens of the kubeconfig, or those that were had for them since: the id-token serves as long as it lasts. */
+static void first_tokens(moon_credential *c) {
+  const moon_oidc_spec *oidc = c->target->oidc;
+  char *id_token = NULL;
+  if (!moon_oidc_tokens_find(c->key, &c->refresh_token, &id_token)) {
+    c->refresh_token = moon_strdup(oidc->refresh_token);
+    id_token = moon_strdup(oidc->id_token);
+  }
+  moon_renewed begun = {.token = id_token, .life_ms = -1};
+  int64_t end_s = id_token ? moon_oidc_token_end_s(id_token) : -1;
+  begun.life_ms = end_s * 1000 - moon_clock_wall_ms();
+  if (end_s >= 0 && begun.life_ms > LEEWAY_MS) replace(c, identity_of(&begun));
+  moon_renewed_clear(&begun);
+  if (!c->refresh_token)
+    c->last_error = moon_error_new(MOON_CREDENTIAL,
+                                   "the id-token of user \"%s\" has expired or is not accepted, and the kubeconfig has "
+                                   "no refresh-token to renew it with: sign in at %s again",
+                                   c->target->user ? c->target->user : "", oidc->issuer);
+}
+
 static moon_error *first_identity(moon_credential *c, bool secure) {
   const moon_target *target = c->target;
   if (c->by_plugin) return moon_exec_check(target->exec);
+  if (c->by_issuer) {
+    first_tokens(c);
+    return NULL;
+  }
   moon_certificate *certificate = NULL;
   moon_error *err = NULL;
   if (secure && target->client_cert.data) {
@@ -204,6 +256,7 @@ moon_error *moon_credential_new(moon_target *target, bool secure, moon_credentia
   memcpy(c->key, key, KEY_SIZE);
   c->target = moon_target_retain(target);
   c->by_plugin = by_plugin;
+  c->by_issuer = secure && target->oidc;
   c->by_token_file = secure && target->token_file;
   c->by_certificate_files = secure && (target->client_cert_file || target->client_key_file);
   pthread_mutex_init(&c->lock, NULL);
@@ -242,28 +295,17 @@ void moon_credential_release(moon_credential *c) {
   if (!last) return;
   pthread_mutex_lock(&c->lock);
   c->given_up = true;
-  moon_exec_run *run = c->run ? moon_exec_run_retain(c->run) : NULL;
+  moon_renewal *run = c->renewal ? moon_renewal_retain(c->renewal) : NULL;
   pthread_mutex_unlock(&c->lock);
   if (!run) {
     destroy(c);
     return;
   }
-  moon_exec_run_cancel(run);
-  moon_exec_run_release(run);
+  moon_renewal_cancel(run);
+  moon_renewal_release(run);
 }
 
-/* --- a plugin's answer --- */
-
-static moon_identity *identity_of(moon_exec_answer *answer) {
-  moon_identity *identity = identity_new(answer->token, answer->certificate);
-  if (answer->life_ms >= 0) {
-    int64_t ahead_ms = answer->life_ms / 100 * AHEAD_PERCENT;
-    identity->expires_ms = identity->since_ms + answer->life_ms;
-    identity->renew_ms = identity->expires_ms - (ahead_ms < MAX_AHEAD_MS ? ahead_ms : MAX_AHEAD_MS);
-  }
-  *answer = (moon_exec_answer){.life_ms = -1};
-  return identity;
-}
+/* --- what a plugin, or an issuer, answers --- */
 
 static int64_t pause_ms(int times) {
   return times > 6 ? MAX_BACKOFF_MS : times > 0 ? (int64_t)FIRST_BACKOFF_MS << (times - 1) : 0;
@@ -273,7 +315,17 @@ static bool is_good(const moon_identity *identity) {
   return identity && moon_clock_now_ms() < identity->expires_ms;
 }
 
-/* With the lock: notes what the plugin has said. */
+/* With the lock: the issuer has given another refresh token; the one before may be good for nothing now. Only this
+ * process will know: a kubeconfig is never written. */
+static void note_refresh_token(moon_credential *c, moon_renewed *answer) {
+  if (!answer->refresh_token || (c->refresh_token && !strcmp(c->refresh_token, answer->refresh_token))) return;
+  moon_oidc_tokens_keep(c->key, answer->refresh_token, answer->token);
+  moon_free_secret_text(c->refresh_token);
+  c->refresh_token = answer->refresh_token;
+  answer->refresh_token = NULL;
+}
+
+/* With the lock: notes what was said. */
 static moon_identity *note_answer(moon_credential *c, moon_identity *identity, moon_error *err) {
   moon_error_free(c->last_error);
   c->last_error = err;
@@ -287,13 +339,14 @@ static moon_identity *note_answer(moon_credential *c, moon_identity *identity, m
   return NULL;
 }
 
-static void answered(void *ctx, moon_exec_answer *answer, moon_error *err) {
+static void answered(void *ctx, moon_renewed *answer, moon_error *err) {
   moon_credential *c = ctx;
-  moon_identity *identity = err ? NULL : identity_of(answer);
   moon_list told;
   moon_list_init(&told);
   pthread_mutex_lock(&c->lock);
-  moon_exec_run *run = c->run;
+  note_refresh_token(c, answer);
+  moon_identity *identity = err ? NULL : identity_of(answer);
+  moon_renewal *run = c->renewal;
   moon_identity *before = note_answer(c, identity, err);
   bool fell_back = err && is_good(c->current), given_up = c->given_up;
   /* Everybody gets what came of this run, however short its life: asking again would be another run. */
@@ -301,9 +354,9 @@ static void answered(void *ctx, moon_exec_answer *answer, moon_error *err) {
   moon_list_append_all(&told, &c->waiters);
   for (moon_list *node = told.next; node != &told; node = node->next)
     MOON_ENTRY(node, moon_credential_waiter, node)->waiting = false;
-  c->run = NULL;
+  c->renewal = NULL;
   moon_error *failure = moon_error_copy(err);
-  if (given_up) c->run = run;
+  if (given_up) c->renewal = run;
   pthread_mutex_unlock(&c->lock);
 
   if (fell_back && !given_up) moon_log(MOON_LOG_WARN, "%s; the credentials before are used on", failure->message);
@@ -317,22 +370,27 @@ static void answered(void *ctx, moon_exec_answer *answer, moon_error *err) {
   if (given_up)
     destroy(c);
   else
-    moon_exec_run_release(run);
+    moon_renewal_release(run);
 }
 
-/* With the lock: the run to be started without it, or NULL. */
-static moon_exec_run *prepare_run(moon_credential *c) {
-  if (c->run || moon_clock_now_ms() < c->retry_at_ms) return NULL;
-  c->run = moon_exec_run_new(c->target, answered, c);
-  return moon_exec_run_retain(c->run);
+static bool can_be_renewed(const moon_credential *c) {
+  return c->by_plugin || (c->by_issuer && c->refresh_token);
 }
 
-/* There is one run at a time. */
-static void start(moon_credential *c, moon_exec_run *run) {
-  if (!run) return;
-  if (!c->runner) c->runner = moon_exec_join();
-  moon_exec_run_start(run, c->runner);
-  moon_exec_run_release(run);
+/* With the lock: the renewal to be started without it, or NULL. */
+static moon_renewal *prepare_renewal(moon_credential *c) {
+  if (!can_be_renewed(c) || c->renewal || moon_clock_now_ms() < c->retry_at_ms) return NULL;
+  c->renewal = c->by_plugin ? moon_exec_run_new(c->target, answered, c)
+                            : moon_oidc_refresh_new(c->target, c->refresh_token, answered, c);
+  return moon_renewal_retain(c->renewal);
+}
+
+/* There is one at a time. */
+static void start(moon_credential *c, moon_renewal *renewal) {
+  if (!renewal) return;
+  if (!c->runner) c->runner = moon_renewal_join();
+  moon_renewal_start(renewal, c->runner);
+  moon_renewal_release(renewal);
 }
 
 /* --- files --- */
@@ -381,19 +439,19 @@ moon_identity *moon_credential_get(moon_credential *c, uint64_t after, moon_cred
   }
   moon_identity *current = c->current;
   bool good = is_good(current), new_enough = good && current->number > after;
-  bool renew = c->by_plugin && (!good || now_ms >= current->renew_ms);
-  moon_exec_run *run = renew ? prepare_run(c) : NULL;
+  bool renew = !good || now_ms >= current->renew_ms;
+  moon_renewal *renewal = renew ? prepare_renewal(c) : NULL;
   moon_identity *identity = NULL;
-  if (new_enough || (good && !c->run)) {
+  if (new_enough || (good && !c->renewal)) {
     identity = moon_identity_retain(current);
-  } else if (!c->run) {
+  } else if (!c->renewal) {
     *err = moon_error_copy(c->last_error);
   } else if (waiter) {
     waiter->waiting = true;
     moon_list_push_back(&c->waiters, &waiter->node);
   }
   pthread_mutex_unlock(&c->lock);
-  start(c, run);
+  start(c, renewal);
   return identity;
 }
 
@@ -407,32 +465,32 @@ bool moon_credential_cancel(moon_credential *c, moon_credential_waiter *waiter) 
 }
 
 /* With the lock, of what a server has just refused. */
-static moon_exec_run *ask_again(moon_credential *c) {
+static moon_renewal *ask_again(moon_credential *c) {
   int64_t age_ms = moon_clock_now_ms() - c->current->since_ms;
   if (age_ms > FORGIVEN_MS) c->refusals = 0;
   if (age_ms < pause_ms(c->refusals)) return NULL;
-  moon_exec_run *run = prepare_run(c);
-  if (run) c->refusals++;
-  return run;
+  moon_renewal *renewal = prepare_renewal(c);
+  if (renewal) c->refusals++;
+  return renewal;
 }
 
 bool moon_credential_refused(moon_credential *c, uint64_t number) {
   int64_t now_ms = moon_clock_now_ms();
-  moon_exec_run *run = NULL;
+  moon_renewal *renewal = NULL;
   bool look = false;
   pthread_mutex_lock(&c->lock);
-  if (c->current && c->current->number == number && !c->run) {
-    if (c->by_plugin) run = ask_again(c);
+  if (c->current && c->current->number == number && !c->renewal) {
+    renewal = ask_again(c);
     look = (c->by_token_file || c->by_certificate_files) && now_ms >= c->look_again_ms;
     if (look) c->look_again_ms = now_ms + FIRST_BACKOFF_MS;
     if (look && c->by_token_file) c->look_at_token_ms = now_ms;
     if (look && c->by_certificate_files) c->look_at_files_ms = now_ms;
   }
   pthread_mutex_unlock(&c->lock);
-  start(c, run);
+  start(c, renewal);
   if (look) look_at_files(c);
   pthread_mutex_lock(&c->lock);
-  bool newer = c->run || (c->current && c->current->number > number);
+  bool newer = c->renewal || (c->current && c->current->number > number);
   pthread_mutex_unlock(&c->lock);
   return newer;
 }
@@ -452,6 +510,7 @@ moon_error *moon_credential_trouble(moon_credential *c) {
 }
 
 char *moon_credential_source(const moon_credential *c) {
+  if (c->by_issuer) return moon_sprintf("the identity provider %s", c->target->oidc->issuer);
   return c->by_plugin ? moon_sprintf("credential plugin \"%s\"", c->target->exec->command)
                       : moon_sprintf("the credentials of user \"%s\"", c->target->user ? c->target->user : "");
 }

@@ -10,8 +10,10 @@
  *     server has refused it.
  *   - A plugin that fails is not asked again for 1 s, doubling to 60 s; who asks meanwhile gets its error, at once,
  *     unless the identity before is still good.
+ *   - An identity provider (OpenID Connect) is asked like a plugin: the id-token of the kubeconfig serves as long as it
+ *     lasts (but for its last 10 s), then the refresh token brings new ones, which are kept in memory only.
  *   - A token file is read again after 60 s, at the next use; one that cannot be read, or is empty, leaves the old
- * token in use. Certificate and key files are looked at every 10 s, and read again when they have changed.
+ *     token in use. Certificate and key files are looked at every 10 s, and read again when they have changed.
  *   - What a server refused (401) is renewed once; what comes of that and is refused too only after 1 s, doubling to
  *     60 s.
  *

@@ -408,7 +408,7 @@ const moon_target *moon_dialer_target(const moon_dialer *dialer) {
 
 bool moon_dialer_has_credentials(const moon_dialer *dialer) {
   const moon_target *target = dialer->target;
-  return target->token || target->username || target->client_cert.data || target->exec;
+  return target->token || target->username || target->client_cert.data || target->exec || target->oidc;
 }
 
 moon_credential *moon_dialer_credential(const moon_dialer *dialer) {

@@ -215,7 +215,8 @@ void moon_examine(moon_dialer *dialer, int64_t timeout_ms, moon_examination *out
   *out = (moon_examination){0};
   char detail[CURL_ERROR_SIZE] = "";
   moon_identity nobody = {0}, *own = NULL;
-  if (!moon_dialer_target(dialer)->exec) { /* no plugin is asked for this */
+  const moon_target *target = moon_dialer_target(dialer);
+  if (!target->exec && !target->oidc) { /* no plugin and no issuer is asked for this */
     moon_error *err = NULL;
     own = moon_credential_get(moon_dialer_credential(dialer), 0, NULL, &err);
     moon_error_free(err); /* a request will tell */

@@ -135,7 +135,7 @@ static moon_error *read_certificate(const char *cert, const char *key, moon_cert
   return moon_certificate_new("status", &cert_pem, &key_pem, out);
 }
 
-static moon_error *read_answer(const moon_exec_spec *spec, const cJSON *root, moon_exec_answer *out) {
+static moon_error *read_answer(const moon_exec_spec *spec, const cJSON *root, moon_renewed *out) {
   const char *kind = text_in(root, "kind"), *version = text_in(root, "apiVersion");
   const cJSON *status = cJSON_GetObjectItemCaseSensitive(root, "status");
   if (!cJSON_IsObject(root)) return moon_error_new(MOON_CREDENTIAL, "it is not a JSON object");
@@ -158,8 +158,8 @@ static moon_error *read_answer(const moon_exec_spec *spec, const cJSON *root, mo
   return err;
 }
 
-moon_error *moon_exec_answer_read(const moon_exec_spec *spec, const char *text, size_t len, moon_exec_answer *out) {
-  *out = (moon_exec_answer){.life_ms = -1};
+moon_error *moon_exec_answer_read(const moon_exec_spec *spec, const char *text, size_t len, moon_renewed *out) {
+  *out = (moon_renewed){.life_ms = -1};
   cJSON *root = len ? cJSON_ParseWithLength(text, len) : NULL;
   moon_error *err;
   if (!root)
@@ -169,15 +169,9 @@ moon_error *moon_exec_answer_read(const moon_exec_spec *spec, const char *text, 
   wipe(root);
   cJSON_Delete(root);
   if (!err) return NULL;
-  moon_exec_answer_clear(out);
+  moon_renewed_clear(out);
   moon_error *told = moon_error_new(MOON_CREDENTIAL, "the answer of credential plugin \"%s\" cannot be used: %s",
                                     spec->command, err->message);
   moon_error_free(err);
   return told;
-}
-
-void moon_exec_answer_clear(moon_exec_answer *answer) {
-  moon_free_secret_text(answer->token);
-  moon_certificate_release(answer->certificate);
-  *answer = (moon_exec_answer){.life_ms = -1};
 }

@@ -4,7 +4,7 @@
 #ifndef MOON_NET_EXEC_CREDENTIAL_H
 #define MOON_NET_EXEC_CREDENTIAL_H
 
-#include "net/certificate.h"
+#include "net/renewal.h"
 
 /* NULL, or why a plugin cannot be used as it is declared (MOON_CREDENTIAL): an interactiveMode that needs a person, or
  * a version that there is not. */
@@ -14,14 +14,7 @@ moon_error *moon_exec_check(const moon_exec_spec *spec);
  * the cluster's entry has for the plugin. */
 char *moon_exec_info(const moon_target *target);
 
-typedef struct moon_exec_answer {
-  char *token;                   /* or NULL */
-  moon_certificate *certificate; /* or NULL */
-  int64_t life_ms;               /* from now; -1: it says nothing */
-} moon_exec_answer;
-
 /* Reads what a plugin printed. Fails with MOON_CREDENTIAL. */
-moon_error *moon_exec_answer_read(const moon_exec_spec *spec, const char *text, size_t len, moon_exec_answer *out);
-void moon_exec_answer_clear(moon_exec_answer *answer);
+moon_error *moon_exec_answer_read(const moon_exec_spec *spec, const char *text, size_t len, moon_renewed *out);
 
 #endif

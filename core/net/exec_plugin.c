@@ -1,19 +1,18 @@
 /* exec_plugin.c: see exec_plugin.h.
  *
- * A run is touched on the runs' thread only, but for its references. It is over when the program has ended and all it
- * had to say was read; a grandchild that holds on to the pipes is given a moment more. Whatever goes wrong first is the
- * run's failure; from then on only the end of the program is waited for. */
+ * A run is touched on the renewals' thread only, but for its references. It is over when the program has ended and all
+ * it had to say was read; a grandchild that holds on to the pipes is given a moment more. Whatever goes wrong first is
+ * the run's failure; from then on only the end of the program is waited for. */
 #include "net/exec_plugin.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "net/exec_credential.h"
 #include "net/redact.h"
 
 enum {
@@ -32,65 +31,35 @@ typedef struct captured {
   bool ended;
 } captured;
 
-struct moon_exec_run {
-  atomic_int refs;
-  moon_target *target;
-  moon_exec_done *done;
-  void *ctx;
-  moon_reactor *runner; /* from the start on */
-  moon_task start_task, cancel_task;
-  atomic_bool cancel_posted;
-
+typedef struct exec_run {
+  moon_renewal renewal;
   uv_process_t process;
   captured out, complaint;
   moon_timer limit;
   int64_t limit_ms;
   int open; /* handles of libuv's that are not closed yet */
-  bool started, exited, over;
+  bool started, exited;
   int64_t exit_status;
   int signal;
   moon_error *failure;
-};
-
-/* --- the thread --- */
-
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-static moon_reactor *shared;
-static int members;
-
-moon_reactor *moon_exec_join(void) {
-  pthread_mutex_lock(&shared_lock);
-  if (!members++) shared = moon_reactor_new();
-  moon_reactor *runner = shared;
-  pthread_mutex_unlock(&shared_lock);
-  return runner;
-}
-
-void moon_exec_leave(moon_reactor *runner) {
-  if (!runner) return;
-  pthread_mutex_lock(&shared_lock);
-  bool last = --members == 0;
-  if (last) shared = NULL;
-  pthread_mutex_unlock(&shared_lock);
-  if (last) moon_reactor_release(runner);
-}
+} exec_run;
 
 /* --- the end --- */
 
 /* What must not be shown, whatever the program prints: the values that the kubeconfig gives it. */
-static char *complaint_of(const moon_exec_run *run) {
+static char *complaint_of(const exec_run *run) {
   const char *secrets[MAX_SECRETS + 1];
   size_t count = 0;
-  for (char **variable = run->target->exec->env; variable && *variable && count < MAX_SECRETS; variable++)
+  for (char **variable = run->renewal.target->exec->env; variable && *variable && count < MAX_SECRETS; variable++)
     secrets[count++] = strchr(*variable, '=') + 1;
   secrets[count] = NULL;
   return moon_redact_last_lines(run->complaint.data, run->complaint.len, secrets);
 }
 
-static moon_error *failure_of(moon_exec_run *run) {
+static moon_error *failure_of(exec_run *run) {
   moon_error *err = run->failure;
   run->failure = NULL;
-  const char *command = run->target->exec->command;
+  const char *command = run->renewal.target->exec->command;
   if (!err && run->signal)
     err = moon_error_new(MOON_CREDENTIAL, "credential plugin \"%s\" was ended by signal %d", command, run->signal);
   if (!err && run->exit_status)
@@ -99,10 +68,10 @@ static moon_error *failure_of(moon_exec_run *run) {
   return err;
 }
 
-static void conclude(moon_exec_run *run) {
-  moon_exec_answer answer = {.life_ms = -1};
+static void conclude(exec_run *run) {
+  moon_renewed answer = {.life_ms = -1};
   moon_error *err = failure_of(run);
-  if (!err) err = moon_exec_answer_read(run->target->exec, run->out.data, run->out.len, &answer);
+  if (!err) err = moon_exec_answer_read(run->renewal.target->exec, run->out.data, run->out.len, &answer);
   char *complaint = err ? complaint_of(run) : NULL;
   if (complaint) {
     char *message = moon_sprintf("%s; it says: %s", err->message, complaint);
@@ -110,14 +79,11 @@ static void conclude(moon_exec_run *run) {
     err->message = message;
     free(complaint);
   }
-  run->over = true;
-  run->done(run->ctx, &answer, err);
-  moon_exec_answer_clear(&answer);
-  moon_exec_run_release(run);
+  moon_renewal_finish(&run->renewal, &answer, err);
 }
 
 static void handle_closed(uv_handle_t *handle) {
-  moon_exec_run *run = handle->data;
+  exec_run *run = handle->data;
   if (--run->open == 0) conclude(run);
 }
 
@@ -131,14 +97,14 @@ static void end_output(captured *output) {
 }
 
 /* All that is to come has come. */
-static void finish_if_complete(moon_exec_run *run) {
+static void finish_if_complete(exec_run *run) {
   if (!run->exited || !run->out.ended || !run->complaint.ended) return;
-  moon_reactor_stop_timer(run->runner, &run->limit);
+  moon_reactor_stop_timer(run->renewal.runner, &run->limit);
   close_handle((uv_handle_t *)&run->process);
 }
 
 /* The first failure counts. */
-static void fail(moon_exec_run *run, moon_error *err) {
+static void fail(exec_run *run, moon_error *err) {
   if (run->failure)
     moon_error_free(err);
   else
@@ -152,7 +118,7 @@ static void fail(moon_exec_run *run, moon_error *err) {
 /* --- while it runs --- */
 
 static void limit_reached(moon_timer *timer) {
-  moon_exec_run *run = MOON_ENTRY(timer, moon_exec_run, limit);
+  exec_run *run = MOON_ENTRY(timer, exec_run, limit);
   if (run->exited) { /* somebody it has left behind keeps the pipes open */
     end_output(&run->out);
     end_output(&run->complaint);
@@ -162,15 +128,15 @@ static void limit_reached(moon_timer *timer) {
   fail(run, moon_error_new(MOON_CREDENTIAL,
                            "credential plugin \"%s\" did not end within %lld ms and was killed (MOONPOOL_EXEC_TIMEOUT "
                            "sets another limit)",
-                           run->target->exec->command, (long long)run->limit_ms));
+                           run->renewal.target->exec->command, (long long)run->limit_ms));
 }
 
 static void exited(uv_process_t *process, int64_t status, int signal) {
-  moon_exec_run *run = process->data;
+  exec_run *run = process->data;
   run->exited = true;
   run->exit_status = status;
   run->signal = signal;
-  moon_reactor_set_timer(run->runner, &run->limit, moon_clock_now_ms() + LINGER_MS);
+  moon_reactor_set_timer(run->renewal.runner, &run->limit, moon_clock_now_ms() + LINGER_MS);
   finish_if_complete(run);
 }
 
@@ -192,12 +158,12 @@ static void room_for_more(uv_handle_t *handle, size_t suggested, uv_buf_t *out) 
 }
 
 static void got_output(uv_stream_t *stream, ssize_t count, const uv_buf_t *unused) {
-  moon_exec_run *run = stream->data;
+  exec_run *run = stream->data;
   captured *output = MOON_ENTRY(stream, captured, pipe);
   if (count > 0) output->len += (size_t)count;
   if (output == &run->out && output->len > MAX_OUTPUT) {
     fail(run, moon_error_new(MOON_CREDENTIAL, "credential plugin \"%s\" printed more than %d bytes and was killed",
-                             run->target->exec->command, MAX_OUTPUT));
+                             run->renewal.target->exec->command, MAX_OUTPUT));
   } else if (output == &run->complaint && output->len >= 2 * COMPLAINT) {
     memmove(output->data, output->data + output->len - COMPLAINT, COMPLAINT);
     output->len = COMPLAINT;
@@ -249,9 +215,9 @@ static moon_error *start_error(const moon_exec_spec *spec, int code) {
 
 /* A pipe whose end for us is read by the loop; the other end, for the program, or -1. Not libuv's own kind, which is a
  * pair of sockets: programs cannot open that by the name of /dev/stdout. */
-static int open_output(moon_exec_run *run, captured *output) {
+static int open_output(exec_run *run, captured *output) {
   int ends[2] = {-1, -1};
-  uv_pipe_init(moon_reactor_loop(run->runner), &output->pipe, 0);
+  uv_pipe_init(moon_reactor_loop(run->renewal.runner), &output->pipe, 0);
   output->pipe.data = run;
   run->open++;
   if (uv_pipe(ends, UV_NONBLOCK_PIPE, 0)) return -1;
@@ -260,9 +226,9 @@ static int open_output(moon_exec_run *run, captured *output) {
   return ends[1];
 }
 
-static int spawn(moon_exec_run *run, int out, int complaint) {
-  const moon_exec_spec *spec = run->target->exec;
-  char *info = moon_exec_info(run->target);
+static int spawn(exec_run *run, int out, int complaint) {
+  const moon_exec_spec *spec = run->renewal.target->exec;
+  char *info = moon_exec_info(run->renewal.target);
   char **environment = environment_of(spec, info), **arguments = arguments_of(spec);
   uv_stdio_container_t stdio[3] = {
       {.flags = UV_IGNORE},
@@ -280,7 +246,7 @@ static int spawn(moon_exec_run *run, int out, int complaint) {
   };
   run->process.data = run;
   run->open++;
-  int code = uv_spawn(moon_reactor_loop(run->runner), &run->process, &options);
+  int code = uv_spawn(moon_reactor_loop(run->renewal.runner), &run->process, &options);
   moon_text_list_free(environment);
   free(arguments);
   moon_free_secret_text(info);
@@ -293,8 +259,8 @@ static int64_t limit_of_runs(void) {
   return limit_ms > 0 ? limit_ms : DEFAULT_LIMIT_MS;
 }
 
-static void start_now(moon_task *task) {
-  moon_exec_run *run = MOON_ENTRY(task, moon_exec_run, start_task);
+static void start_run(moon_renewal *renewal) {
+  exec_run *run = MOON_ENTRY(renewal, exec_run, renewal);
   /* The end of a program is a signal, and every other thread may have it blocked (who waits in system(), for one). */
   sigset_t ends;
   sigemptyset(&ends);
@@ -304,7 +270,7 @@ static void start_now(moon_task *task) {
   int out = open_output(run, &run->out), complaint = open_output(run, &run->complaint);
   int code = out < 0 || complaint < 0 ? UV_EMFILE : 0;
   if (code) { /* so that closing it is the same */
-    uv_idle_init(moon_reactor_loop(run->runner), (uv_idle_t *)&run->process);
+    uv_idle_init(moon_reactor_loop(run->renewal.runner), (uv_idle_t *)&run->process);
     run->process.data = run;
     run->open++;
   } else {
@@ -315,57 +281,30 @@ static void start_now(moon_task *task) {
   run->started = !code;
   if (code) {
     run->exited = true;
-    fail(run, start_error(run->target->exec, code));
+    fail(run, start_error(run->renewal.target->exec, code));
     return;
   }
   run->limit_ms = limit_of_runs();
-  moon_reactor_set_timer(run->runner, &run->limit, moon_clock_now_ms() + run->limit_ms);
+  moon_reactor_set_timer(run->renewal.runner, &run->limit, moon_clock_now_ms() + run->limit_ms);
 }
 
-static void cancel_now(moon_task *task) {
-  moon_exec_run *run = MOON_ENTRY(task, moon_exec_run, cancel_task);
-  if (!run->over && run->open)
-    fail(run, moon_error_new(MOON_CANCELLED, "credential plugin \"%s\": cancelled", run->target->exec->command));
-  moon_exec_run_release(run);
+static void cancel_run(moon_renewal *renewal) {
+  exec_run *run = MOON_ENTRY(renewal, exec_run, renewal);
+  fail(run, moon_error_new(MOON_CANCELLED, "credential plugin \"%s\": cancelled", run->renewal.target->exec->command));
 }
 
-/* --- from outside --- */
-
-moon_exec_run *moon_exec_run_new(moon_target *target, moon_exec_done *done, void *ctx) {
-  moon_exec_run *run = moon_zalloc(sizeof *run);
-  run->refs = 1;
-  run->target = moon_target_retain(target);
-  run->done = done;
-  run->ctx = ctx;
-  run->start_task.run = start_now;
-  run->cancel_task.run = cancel_now;
-  moon_timer_init(&run->limit, limit_reached);
-  return run;
-}
-
-void moon_exec_run_start(moon_exec_run *run, moon_reactor *runner) {
-  moon_exec_run_retain(run); /* its own, until it is over */
-  run->runner = moon_reactor_retain(runner);
-  moon_reactor_post(run->runner, &run->start_task);
-}
-
-moon_exec_run *moon_exec_run_retain(moon_exec_run *run) {
-  atomic_fetch_add(&run->refs, 1);
-  return run;
-}
-
-void moon_exec_run_release(moon_exec_run *run) {
-  if (!run || atomic_fetch_sub(&run->refs, 1) != 1) return;
+static void free_run(moon_renewal *renewal) {
+  exec_run *run = MOON_ENTRY(renewal, exec_run, renewal);
   moon_free_secret(run->out.data, run->out.capacity);
   moon_free_secret(run->complaint.data, run->complaint.capacity);
   moon_error_free(run->failure);
-  moon_target_release(run->target);
-  moon_reactor_release(run->runner);
   free(run);
 }
 
-void moon_exec_run_cancel(moon_exec_run *run) {
-  if (atomic_exchange(&run->cancel_posted, true)) return;
-  moon_exec_run_retain(run);
-  moon_reactor_post(run->runner, &run->cancel_task);
+moon_renewal *moon_exec_run_new(moon_target *target, moon_renewal_done *done, void *ctx) {
+  static const struct moon_renewal_kind kind = {.start = start_run, .cancel = cancel_run, .free = free_run};
+  exec_run *run = moon_zalloc(sizeof *run);
+  moon_renewal_init(&run->renewal, &kind, target, done, ctx);
+  moon_timer_init(&run->limit, limit_reached);
+  return &run->renewal;
 }
