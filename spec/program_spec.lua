@@ -71,7 +71,28 @@ describe("the program", function()
       assert.equal(2, result.code)
       assert.matches("^moonpool: ", result.err)
     end
-    assert.matches("cannot open no%-such%-script.* no subcommand", program.run("no-such-script").err)
+    local noScript = program.run("no-such-script").err
+    assert.matches("cannot open no%-such%-script.* no subcommand of that name %(there are: run, doctor, sim", noScript)
+    assert.matches("did you mean '%-%-log%-level'", program.run("--loglevel", "info").err)
+    assert.matches("one of: debug info warn error off; not 'loud'", program.run("--log-level=loud").err)
+    assert.matches("a value is missing after '%-%-context='", program.run("--context=").err)
+    assert.matches("there is no value in '%-%-read%-only=no'", program.run("--read-only=no").err)
+    assert.matches("unknown option '%-iv'", program.run("-iv").err)
+  end)
+
+  it("knows what it was given, and what it might be given", function()
+    local code = [[local core = require "moonpool.core"
+      local given = core.givenOptions
+      print(given["log-level"], given["read-only"], #given.e, given.context)
+      for _, one in ipairs(core.describeProgram().options) do print(one.letter or "", one.name or "", one.argument or "") end]]
+    local result = program.run("--log-level=info", "--log-level", "error", "--read-only", "-e", "", "-e", code)
+    assert.matches("^error\ttrue\t2\tnil\n", result.out)
+    assert.matches("\n\tlog%-level\tLEVEL\n", result.out)
+    local help = program.run("--help").out
+    for letter, name in result.out:gmatch "\n(%l?)\t([%l-]*)\t" do
+      if letter ~= "" then assert.matches("  -" .. letter, help, 1, true) end
+      if name ~= "" then assert.matches(" --" .. name .. " ", help, 1, true) end
+    end
   end)
 
   it("takes --kubeconfig for one file, whatever its name, and --context for what scripts name none of", function()

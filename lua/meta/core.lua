@@ -35,12 +35,29 @@ function core.lastError() end
 ---@return string?
 function core.nearest(word, candidates) end
 
+---@class moonpool.core.Option
+---@field letter string? "e"
+---@field name string? "log-level"
+---@field argument string? what its value is called; nil: it takes none
+---@field kind string? what its value is, for completion: "file", "context", "strategy", "module"
+---@field words string[]? all values there are
+---@field repeats boolean it may be given several times
+---@field text string
+---@class moonpool.core.Program  what can be said on the program's command line
+---@field options moonpool.core.Option[]
+---@field subcommands { name: string, arguments: string, text: string }[]
+---@field exitCodes { code: integer, text: string }[]
+--- In the program only.
+---@return moonpool.core.Program
+function core.describeProgram() end
+
 core.version = "0.1.0"
 core.defaultKubeConfigPath = nil ---@type string? the program's --kubeconfig: the only file that KubeConfig:loadFromDefault reads, if it is set
 core.defaultContext = nil ---@type string? the only context that the program's --context selects: what a nil `context` of core.pool means
 core.selectedContexts = nil ---@type string[]? all that it selects; nil: there was no --context
 core.isProgram = nil ---@type true? set by the program, not in stock Lua
 core.isReadOnly = nil ---@type true? the program's --read-only: calls that write fail with "forbidden"
+core.givenOptions = nil ---@type table<string, string|string[]|true>? the program's options as given, by long name, else by letter: ["log-level"], context = { ... }, e = { ... }
 core.null = nil ---@type userdata the one null
 core.json = { decode = function(text) end, encode = function(value, options) end, array = function(t) end }
 core.yaml = { decode = function(text) end, encode = function(value) end, decodeAll = function(text) end }

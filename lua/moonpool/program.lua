@@ -77,6 +77,12 @@ function program.selectContexts(patterns, option)
   return true
 end
 
+--- Begins with what the program was given (see core.givenOptions).
+---@param given table
+---@return true?
+---@return string? problem
+function program.start(given) return program.selectContexts(given.context or {}) end
+
 --- What the clusters are called together: the pattern, or the one context.
 ---@return string
 function program.label()
