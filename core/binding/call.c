@@ -14,7 +14,6 @@
 
 enum {
   BATCH = 32 << 10, /* bytes worth waking the Lua thread for before the end */
-  DEFAULT_TIMEOUT_MS = 60000,
   SPARE_READERS = 16,
   SPARE_AFTER = 256 << 10, /* a reader that read more is not kept: it may hold much memory */
   EXCERPT = 600,           /* bytes of an answer that are kept for an error to show */
@@ -179,7 +178,7 @@ int moon_call_from_lua(lua_State *L, moon_callee_find find) {
   lua_setmetatable(L, -2);
   lua_toclose(L, OP_INDEX);
   op->request = moon_zalloc(sizeof *op->request);
-  moon_request_read(L, 2, op->request, DEFAULT_TIMEOUT_MS);
+  moon_request_read(L, 2, op->request, MOON_DEFAULT_TIMEOUT_MS);
   moon_error *refusal = moon_request_refusal(op->request);
   if (refusal) return moon_push_error(L, refusal);
   lua_getfield(L, 2, "raw");

@@ -183,5 +183,11 @@ int moon_error_open(lua_State *L) {
   lua_setfield(L, -2, "lastError");
   lua_pushcfunction(L, core_nearest);
   lua_setfield(L, -2, "nearest");
+  lua_createtable(L, MOON_CLOSED, 0);
+  for (int kind = MOON_OK + 1; kind <= MOON_CLOSED; kind++) {
+    lua_pushstring(L, moon_strerror((moon_status)kind));
+    lua_rawseti(L, -2, kind);
+  }
+  lua_setfield(L, -2, "errorKinds");
   return 0;
 }

@@ -14,6 +14,7 @@
 #include "binding/kubeconfig.h"
 #include "binding/log.h"
 #include "binding/manager.h"
+#include "binding/options.h"
 #include "binding/pool.h"
 #include "binding/request.h"
 #include "binding/scheduler.h"
@@ -73,6 +74,7 @@ int luaopen_moonpool_core(lua_State *L) {
   moon_yaml_open(L);
   lua_setfield(L, -2, "yaml");
   moon_http_open(L);
+  moon_options_open(L);
   moon_request_open(L);
   moon_call_open(L);
   moon_stream_open(L);

@@ -7,6 +7,9 @@
 
 #include "base/nearest.h"
 #include "binding/error.h"
+#include "binding/fields.h"
+#include "cluster/manager.h"
+#include "net/message.h"
 
 typedef enum option_type { COUNT, MILLISECONDS, FLAG } option_type;
 
@@ -95,4 +98,43 @@ void moon_options_read(lua_State *L, int index, moon_pool_options *out) {
   lua_pushstring(L, err->message);
   moon_error_free(err);
   moon_misuse(L, "pool options: %s", lua_tostring(L, -1));
+}
+
+static void push_pool_defaults(lua_State *L) {
+  lua_createtable(L, 0, KNOWN);
+  for (int i = 0; i < KNOWN; i++) {
+    const void *place = (const char *)&moon_pool_default_options + known[i].place;
+    if (known[i].type == FLAG)
+      set_flag(L, known[i].name, *(const bool *)place);
+    else
+      set_integer(L, known[i].name, known[i].type == MILLISECONDS ? *(const int64_t *)place : *(const int *)place);
+  }
+}
+
+void moon_options_open(lua_State *L) {
+  lua_createtable(L, 0, 4);
+  push_pool_defaults(L);
+  lua_setfield(L, -2, "pool");
+
+  const moon_manager_options *manager = &moon_manager_default_options;
+  lua_createtable(L, 0, 3);
+  set_flag(L, "enableFailover", manager->enable_failover);
+  set_flag(L, "failoverWrites", manager->failover_writes);
+  set_integer(L, "clusterHealthCheckInterval", manager->cluster_health_check_interval_ms);
+  lua_setfield(L, -2, "manager");
+
+  const moon_cluster_options *cluster = &moon_cluster_default_options;
+  lua_createtable(L, 0, 3);
+  set_number(L, "weight", cluster->weight);
+  set_integer(L, "priority", cluster->priority);
+  set_flag(L, "resolveEndpoints", cluster->resolve_endpoints);
+  lua_setfield(L, -2, "cluster");
+
+  lua_createtable(L, 0, 3);
+  set_integer(L, "timeout", MOON_DEFAULT_TIMEOUT_MS);
+  set_integer(L, "retries", MOON_DEFAULT_RETRIES);
+  set_integer(L, "maxBodySize", MOON_DEFAULT_MAX_BODY);
+  lua_setfield(L, -2, "request");
+
+  lua_setfield(L, -2, "defaults");
 }

@@ -14,7 +14,6 @@
 #include "cluster/status.h"
 
 enum {
-  DEFAULT_RETRIES = 3,
   DEFAULT_RETRIES_AFTER = 9, /* when the server says how long to wait */
   FREE_MOVES = 10,           /* refused by a connection before anything was sent: on to the next, at once */
   MOST_DENIALS = 10,         /* attempts put off for want of room in the budget */
@@ -173,7 +172,7 @@ int64_t call_retry_in_ms(moon_call *call, call_failure failure, const moon_error
   }
   if (call->renews) return 0; /* whatever the number of retries: nothing was done with the request */
   int retries = request->retries;
-  if (retries < 0) retries = server_asks && err->retry_after_ms >= 0 ? DEFAULT_RETRIES_AFTER : DEFAULT_RETRIES;
+  if (retries < 0) retries = server_asks && err->retry_after_ms >= 0 ? DEFAULT_RETRIES_AFTER : MOON_DEFAULT_RETRIES;
   if (call->attempts - (call->refused ? 1 : 0) > retries) return -1;
   if (server_asks && err->retry_after_ms >= 0) { /* not all of those who were told so at the same instant */
     return err->retry_after_ms + (int64_t)moon_random_below((uint64_t)err->retry_after_ms / 5 + 1);

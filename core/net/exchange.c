@@ -17,7 +17,6 @@
 #include "net/transport_internal.h"
 
 enum {
-  DEFAULT_MAX_BODY = 1 << 30,
   MAX_HEADERS = 256 << 10, /* libcurl bounds a header line, not in all its versions their number */
   MAX_RETRY_AFTER_S = 86400,
   SILENT_MS = 3000,
@@ -90,7 +89,7 @@ static size_t got_header(char *line, size_t size, size_t count, void *arg) {
 
 static size_t got_data(char *bytes, size_t size, size_t count, void *arg) {
   moon_exchange *exchange = arg;
-  size_t len = size * count, limit = exchange->request->max_body ? exchange->request->max_body : DEFAULT_MAX_BODY;
+  size_t len = size * count, limit = exchange->request->max_body ? exchange->request->max_body : MOON_DEFAULT_MAX_BODY;
   heard(exchange);
   if (exchange->paused) return CURL_WRITEFUNC_PAUSE; /* libcurl forgets a pause that came before the answer began */
   exchange->received += len;
@@ -400,7 +399,7 @@ static moon_error *failure(const moon_exchange *exchange) {
   if (exchange->too_large) {
     return moon_error_new(MOON_PROTOCOL, "%s %s%s: the answer is larger than the limit of %zu bytes (maxBodySize)",
                           request->method, endpoint, request->path,
-                          request->max_body ? request->max_body : (size_t)DEFAULT_MAX_BODY);
+                          request->max_body ? request->max_body : (size_t)MOON_DEFAULT_MAX_BODY);
   }
   if (exchange->headers_too_large) {
     return moon_error_new(MOON_PROTOCOL, "%s %s%s: the headers of the answer are larger than %d bytes", request->method,

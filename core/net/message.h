@@ -10,6 +10,13 @@
 #include "base/buffer.h"
 #include "moonpool.h"
 
+/* What a request that says nothing of them gets. */
+enum {
+  MOON_DEFAULT_TIMEOUT_MS = 60000, /* of a call of a script; a request of the core's own has none */
+  MOON_DEFAULT_RETRIES = 3,
+  MOON_DEFAULT_MAX_BODY = 1 << 30,
+};
+
 /* What to send. Plain data; whoever makes it keeps it unchanged until the request is over, and frees it. */
 typedef struct moon_request {
   char *method; /* "GET" */
@@ -26,8 +33,8 @@ typedef struct moon_request {
   int64_t idle_timeout_ms;       /* silence while the answer is coming */
   int64_t timeout_ms;            /* the whole call: waiting for a connection, retries and all */
 
-  size_t max_body; /* an answer larger than this is an error (MOON_PROTOCOL); 0: 1 GiB */
-  int retries;     /* further attempts where it is safe; -1: the default of 3 */
+  size_t max_body; /* an answer larger than this is an error (MOON_PROTOCOL); 0: the default */
+  int retries;     /* further attempts where it is safe; -1: the default */
   int compression; /* 1: ask for gzip, 0: do not, -1: ask unless the server is near (round trip under 1 ms) */
   bool streaming;  /* it may last: a watch, a log that is followed. Never restarted once some of its body was handed out
                     */

@@ -8,20 +8,46 @@
 
 local core = {}
 
---- An error object: a table with the metatable `core.errorMeta`, whose __tostring gives one line a person can act on.
+--- What went wrong: the second thing that a failed call returns. tostring(err) is one line that a person can act on.
 ---@class moonpool.Error
----@field kind string one of the kinds of api.md: "connect", "tls", "timeout", ...
----@field message string
+---@field kind moonpool.ErrorKind
+---@field message string what was tried, on what, and what came back
 ---@field status integer? HTTP status
----@field reason string? Kubernetes' reason
----@field cluster string?
----@field endpoint string?
----@field attempts integer?
----@field retryAfter integer? ms
+---@field reason string? Kubernetes' reason: "AlreadyExists", "Expired", ...
+---@field cluster string? that was chosen
+---@field endpoint string? URL of the API server that was asked
+---@field attempts integer? how many times it was tried
+---@field retryAfter integer? ms that the server wants to be left alone
 ---@field outcomeUnknown boolean? true: a write was sent and no answer came; the server may have carried it out
 ---@field details table? the Status object's details, decoded
 ---@field continue string? of kind "gone": where a list may go on, though not in the state that it began with
+---@field value any of kind "script": what was raised or returned, where that was no text
+---@field cause moonpool.Error? of kind "script": the failed call whose nil was used
 core.errorMeta = {}
+---@alias moonpool.ErrorKind
+---| "connect" # name resolution, TCP, a proxy, or a connection that was lost under way
+---| "tls" # the handshake failed, or the server's certificate cannot be trusted
+---| "timeout" # a time limit of the call passed
+---| "unauthorized" # HTTP 401: the credentials are not accepted
+---| "forbidden" # HTTP 403, or the program does not let the script write there
+---| "notFound" # HTTP 404
+---| "conflict" # HTTP 409: it exists already, or was changed meanwhile; see `reason`
+---| "invalid" # HTTP 400, 405, 406, 413, 415, 422, or not JSON: it cannot succeed as it is
+---| "gone" # HTTP 410: a resourceVersion or a page's token is too old
+---| "tooManyRequests" # HTTP 429: the server is overloaded
+---| "server" # HTTP 5xx
+---| "protocol" # the answer is not what the protocol allows: not JSON, cut off, too large
+---| "config" # the kubeconfig, the configuration or an option
+---| "credential" # a certificate, key, token or plugin cannot be used
+---| "noHealthyCluster" # every cluster is down; the message names each with its cause
+---| "acquireTimeout" # no connection became free within acquireTimeout
+---| "cancelled" # the task was cancelled, or Ctrl-C
+---| "closed" # the pool, client or connection was closed meanwhile
+---| "script" # a function that `each` called raised, or returned nil and something
+core.errorKinds = {} ---@type string[] all but "script", which Lua alone makes
+--- What options are that are not given, as the core has it.
+---@type { pool: table, manager: table, cluster: table, request: table }
+core.defaults = nil
 --- Makes an error object from its fields.
 ---@param fields table
 ---@return moonpool.Error
@@ -59,31 +85,81 @@ core.isProgram = nil ---@type true? set by the program, not in stock Lua
 core.isReadOnly = nil ---@type true? the program's --read-only: calls that write fail with "forbidden"
 core.givenOptions = nil ---@type table<string, string|string[]|true>? the program's options as given, by long name, else by letter: ["log-level"], context = { ... }, e = { ... }
 core.null = nil ---@type userdata the one null
-core.json = { decode = function(text) end, encode = function(value, options) end, array = function(t) end }
-core.yaml = { decode = function(text) end, encode = function(value) end, decodeAll = function(text) end }
+---@class moonpool.json  Loses nothing: 64-bit integers, [] beside {}, null in lists.
+local json = {}
+--- Reads a text. Of a key that comes twice the last one counts.
+---@param text string
+---@return any value
+---@return moonpool.Error?
+function json.decode(text) end
+---@class moonpool.JsonOptions
+---@field indent integer? columns for each level, 0 to 16; default 0: in one line
+
+--- Writes a value.
+---@param value any
+---@param options moonpool.JsonOptions?
+---@return string? text
+---@return moonpool.Error?
+function json.encode(value, options) end
+--- Marks a table as a list, so that it is written as [] when it is empty; returns it.
+---@param t table
+---@return table
+function json.array(t) end
+json.null = nil ---@type userdata JSON's null
+core.json = json
+---@class moonpool.yaml
+local yaml = {}
+--- Reads the only document of a text.
+---@param text string
+---@return any value
+---@return moonpool.Error?
+function yaml.decode(text) end
+--- Reads every document of a text.
+---@param text string
+---@return any[]? values
+---@return moonpool.Error?
+function yaml.decodeAll(text) end
+--- Writes a value.
+---@param value any
+---@return string? text
+---@return moonpool.Error?
+function yaml.encode(value) end
+core.yaml = yaml
 
 -- ---------------------------------------------------------------------------------------------------- kubeconfig
----@class moonpool.KubeConfig  Loading replaces what it held, when it succeeds. tostring shows no secret.
+---@class moonpool.KubeConfig  Who to talk to, and as whom. Loading replaces what it held, when it succeeds. tostring shows no secret.
 local KubeConfig = {}
+--- An empty kubeconfig, to be loaded.
 ---@return moonpool.KubeConfig
 function core.KubeConfig() end
+--- Reads a file. Certificates and tokens that it names by relative paths are looked for beside it.
+---@param path string
 ---@return true?, moonpool.Error?
 function KubeConfig:loadFromFile(path) end
+--- Reads a text.
+---@param text string YAML
 ---@return true?, moonpool.Error?
 function KubeConfig:loadFromString(text) end
+--- Reads what kubectl would: the files of $KUBECONFIG together, else ~/.kube/config; else as loadFromCluster.
 ---@return true?, moonpool.Error?
 function KubeConfig:loadFromDefault() end
+--- Takes what a pod finds: the API server from the environment, the service account's token and authority.
 ---@return true?, moonpool.Error?
 function KubeConfig:loadFromCluster() end
+--- Chooses the context of whatever names none.
+---@param name string
 ---@return true?, moonpool.Error?
 function KubeConfig:setCurrentContext(name) end
+--- The name of the current context.
 ---@return string?
 function KubeConfig:getCurrentContext() end
+--- Its contexts.
 ---@return { name: string, cluster: string, user: string?, namespace: string? }[]
 function KubeConfig:getContexts() end
+--- Its clusters.
 ---@return { name: string, server: string?, tlsServerName: string?, caFile: string?, proxyUrl: string?, skipTLSVerify: boolean, hasCaData: boolean }[]
 function KubeConfig:getClusters() end
---- Secrets left out: whether there is one, not which.
+--- Its users, secrets left out: whether there is one, not which.
 ---@return { name: string, username: string?, certFile: string?, tokenFile: string?, execCommand: string?, authProvider: string?, hasToken: boolean, hasPassword: boolean, hasClientCertificate: boolean }[]
 function KubeConfig:getUsers() end
 --- The methods of every KubeConfig (what its metatable's __index looks in): lua/moonpool/ adds makeApiClient here.
@@ -177,14 +253,22 @@ function Pool:isDisposed() end
 ---@return boolean
 function core.mayChange(request) end
 
----@class moonpool.Connection  A leased connection. Fields id, useCount, age (ms), createdAt. Has __close and __gc.
+---@class moonpool.Connection  A leased connection: one session with one API server. `<close>` gives it back, if it was not before.
+---@field id integer of its pool, counted from 1
+---@field useCount integer leases and calls so far
+---@field age integer ms
+---@field createdAt integer ms since 1970
 local Connection = {}
 --- As Pool:call, over this very connection.
+---@private
 function Connection:call(request) end
 --- As Pool:stream, over this very connection.
+---@private
 function Connection:stream(request) end
---- Facts of its pool, as Pool:info.
+--- Whom it talks to, and as whom.
+---@return moonpool.ClientInfo
 function Connection:info() end
+--- Gives it back to its pool; raises when it was given back already.
 function Connection:release() end
 --- The methods of every Connection (looked in before the fields): lua/moonpool/ adds makeApiClient here.
 core.connectionMethods = Connection
@@ -283,22 +367,28 @@ function Selector:matches(name, labels) end
 function Selector:single() end
 
 -- ---------------------------------------------------------------------------------------------------- scheduler
----@class moonpool.Task
+---@class moonpool.Task  A function that runs beside others, until it waits or ends.
 local Task = {}
+--- Begins a task: fn(...) runs when the caller waits the next time.
+---@param fn function
+---@param ... any its arguments
 ---@return moonpool.Task
 function core.spawn(fn, ...) end
---- Waits. Returns what fn returned; raises what fn raised; a cancelled task: nil and an error of kind "cancelled".
+--- Waits for its end. Returns what fn returned; raises what fn raised; of a cancelled task: nil and an error of kind "cancelled".
+---@return any ...
 function Task:join() end
 --- Ends the task: its pending call is cancelled, its to-be-closed variables are closed. False when it was over.
 ---@return boolean
 function Task:cancel() end
----@return string "running" | "done" | "failed" | "cancelled"
+--- How it is: "running", "done", "failed" or "cancelled".
+---@return string
 function Task:status() end
---- Waits.
+--- Waits so long; other tasks run meanwhile.
+---@param ms integer
 function core.sleep(ms) end
---- Runs the scheduler until no task is left but those that wait here. Waits.
+--- Runs until no task and no timer is left. For stock Lua: the program does that by itself when the script's main part is over.
 function core.run() end
---- Runs the scheduler for `ms` (0: delivers what is ready). In a task the same as sleep.
+--- Delivers what is ready (events, tasks, timers), for so many ms. For stock Lua; in a task the same as sleep.
 ---@param ms integer? default 0
 function core.poll(ms) end
 ---@return moonpool.Task? the task that runs now

@@ -13,9 +13,9 @@ local request = require "moonpool.request"
 local api = {}
 
 -- ----------------------------------------------------------------------------------------------------------- classes
----@class moonpool.ApiClass  Which group and version an API object speaks: moonpool.CoreV1Api, ...
+---@class moonpool.ApiClass  Which group and version an API object speaks: moonpool.CoreV1Api, ..., for makeApiClient.
 ---@field name string
----@field group string
+---@field group string "": the one of pods and nodes
 ---@field version string? nil: the best version the cluster serves
 local ApiClass = { __name = "moonpool.ApiClass" }
 function ApiClass.__tostring(self) return "moonpool." .. self.name end
@@ -247,6 +247,13 @@ end
 
 local special = { getAPIResources = resourcesOf, getAPIGroup = groupOf, getAPIVersions = groupOf }
 
+--- The methods of one API group: <verb>[Namespaced]<Kind>[ForAllNamespaces][<Subresource>], the verb one of list, read, create,
+--- replace, patch, delete, deleteCollection, watch, connect<Method>. They are called with a dot; arguments come in the order name,
+--- namespace, body, and options last in one table; or all of them named in one table.
+---@class moonpool.Api
+---@field getAPIResources fun(options: moonpool.CallOptions?): table?, moonpool.Error? what kinds the group has, as the server says
+---@field getAPIGroup fun(options: moonpool.CallOptions?): table?, moonpool.Error? what versions the group has
+---@field getAPIVersions fun(options: moonpool.CallOptions?): table?, moonpool.Error? the same
 local Api = { __name = "moonpool.Api" }
 
 function Api.__index(self, name)
@@ -337,7 +344,7 @@ end
 --- The methods of one group (and version) over a session.
 ---@param class moonpool.ApiClass
 ---@param session moonpool.Session
----@return table<string, fun(...): any, moonpool.Error?>
+---@return moonpool.Api
 function api.new(class, session)
   local self = setmetatable({}, Api)
   state[self] = { class = class, session = session }

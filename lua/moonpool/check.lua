@@ -94,6 +94,20 @@ function check.self(self, meta, call)
   if getmetatable(self) ~= meta then check.misuse("%s is called with a colon, not with a dot", call) end
 end
 
+--- The options that there are, by the class of their table as it is annotated: what the reference is checked with, and what can be
+--- completed.
+check.optionTables = {} ---@type table<string, { known: table<string, string>, defaults: table<string, any> }>
+
+--- Says which options a table of that class may have, for check.options.
+---@param class string
+---@param known table<string, string>
+---@param defaults table<string, any>? what an option is that is not given, as the code has it
+---@return table<string, string> known
+function check.declare(class, known, defaults)
+  check.optionTables[class] = { known = known, defaults = defaults or {} }
+  return known
+end
+
 --- Checks a table of options against `known` (name -> type name). An unknown option raises and names the nearest one.
 ---@param where string
 ---@param options table

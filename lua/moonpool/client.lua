@@ -16,20 +16,24 @@ local client = {}
 ---@field kubeConfigPath string? only this file; default: $KUBECONFIG, ~/.kube/config, in-cluster
 ---@field kubeConfig moonpool.KubeConfig? instead of a path
 ---@field context string? default: the current context
----@field enableConnectionPooling boolean? default true; false: a connection per call
----@field connectionPoolConfig moonpool.PoolOptions?
+---@field enableConnectionPooling boolean? false: a connection per call
+---@field connectionPoolConfig moonpool.PoolOptions? of its pool
 ---@field logger moonpool.Logger? gets what the runtime would log to standard error
-local known = { kubeConfigPath = "string", kubeConfig = "any", context = "string", enableConnectionPooling = "boolean",
-  connectionPoolConfig = "table", logger = "any" }
+local known = check.declare("moonpool.ClientOptions", { kubeConfigPath = "string", kubeConfig = "any", context = "string",
+  enableConnectionPooling = "boolean", connectionPoolConfig = "table", logger = "any" }, { enableConnectionPooling = true })
 
----@class moonpool.KubernetesClient
----@field core table<string, fun(...): any, moonpool.Error?>
----@field apps table<string, fun(...): any, moonpool.Error?>
----@field batch table<string, fun(...): any, moonpool.Error?>
----@field resources table<string, moonpool.Resource>
----@field custom table<string, fun(...): any, moonpool.Error?> client-node's CustomObjectsApi
 local Client = { __name = "moonpool.KubernetesClient" }
+--- Calls to one cluster over a pool of connections; or, made by a manager, to several. API groups are fields: client.core,
+--- client.apps, client.batch, client.networking, ..., any other by its full name, as in client["example.com"] or
+--- client["example.com/v1"]. Its own methods are called with a colon; `<close>` disposes of it.
+---@class moonpool.KubernetesClient
+---@field core moonpool.CoreV1Api the group without a name: pods, nodes, secrets, ...
+---@field apps moonpool.AppsV1Api deployments, daemon sets, ...
+---@field batch moonpool.BatchV1Api jobs and cron jobs
+---@field resources moonpool.Resources kinds by their everyday names: client.resources.pods.list()
+---@field custom moonpool.CustomObjectsApi for scripts that name group, version and plural themselves
 local methods = {}
+client.methods = methods
 
 -- What a client keeps; its own fields are only what scripts see.
 ---@type table<moonpool.KubernetesClient, { open: moonpool.OpenPool|moonpool.ManagedClient, logger: moonpool.Logger? }>
@@ -99,41 +103,51 @@ function client.over(open, logger)
   return self
 end
 
---- Statistics of the pool; see ConnectionPool:getStats.
----@return table
+--- How its pool is, as ConnectionPool:getStats. A client over several clusters has none: see ConnectionManager:getStats.
+---@return moonpool.PoolStats
 function methods:getPoolStats() return of(self, "getPoolStats").open:getStats() end
 
---- Facts: name, context, cluster, namespace (the context's), server, user.
----@return table
+---@class moonpool.ClientInfo
+---@field name string
+---@field context string?
+---@field cluster string? as the kubeconfig calls it
+---@field namespace string? the context's: of calls on `resources` that name none
+---@field server string?
+---@field user string?
+---@field clusters string[]? of a client over several: their names
+
+--- Whom it talks to, and as whom.
+---@return moonpool.ClientInfo
 function methods:info() return of(self, "info").open:info() end
 
---- Events of the pool; see ConnectionPool:on.
----@param event string
+--- Events of its pool, as ConnectionPool:on. A manager's client has none: the manager has them.
+---@param event moonpool.PoolEvent
 ---@param handler fun(...)
 ---@return moonpool.Subscription
 function methods:on(event, handler) return of(self, "on").open:on(event, handler) end
 
----@param event string
+--- The same for the next such event only.
+---@param event moonpool.PoolEvent
 ---@param handler fun(...)
 ---@return moonpool.Subscription
 function methods:once(event, handler) return of(self, "once").open:once(event, handler) end
 
+--- Ends a subscription: its handler is not called any more, also not for what was queued.
 ---@param subscription moonpool.Subscription
----@return boolean
+---@return boolean # false: it was over already
 function methods:off(subscription) return of(self, "off").open:off(subscription) end
 
---- Any request: `client:request { path = "/version" }`. Fields: method (default "GET"), path, query, body (a table or its
---- text), contentType, accept, and the options that every call takes. Waits.
----@param fields table
----@return any body nil on failure
+--- Any request: `client:request { path = "/version" }`. Waits.
+---@param fields moonpool.RawRequest
+---@return any body decoded, where it is JSON; nil on failure
 ---@return moonpool.Error? err
 ---@return { status: integer, headers: table<string, string> }? answer
 function methods:request(fields)
   return of(self, "request").open.session:call(request.raw(fields), fields.body)
 end
 
---- Closes the pool: calls that wait for a connection get "closed", those under way have 5 s to end and leases to come back,
---- watches and followed logs end. Waits until it is drained. Twice is fine.
+--- Closes the pool (of a manager's client: only this client). Calls that wait for a connection get "closed", those under way have 5 s
+--- to end and leases to come back, watches and followed logs end. Waits until it is drained. Twice is fine.
 function methods:dispose()
   local mine = of(self, "dispose")
   mine.open:dispose()

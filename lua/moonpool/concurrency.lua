@@ -4,9 +4,13 @@ local check = require "moonpool.check"
 
 local concurrency = {}
 
-local mapOptions = { concurrency = "positive" }
+local mapDefaults = { concurrency = 16 }
 
---- Calls fn(item, index) for every item of a list, at most `concurrency` (default 16) at a time. Waits for all.
+---@class moonpool.MapOptions
+---@field concurrency integer? how many at a time
+local mapOptions = check.declare("moonpool.MapOptions", { concurrency = "positive" }, mapDefaults)
+
+--- Calls fn(item, index) for every item of a list, some at a time. Waits for all.
 ---
 --- Results stand in the order of the list; `results.n` is its length. Where fn returned nil and something, that something
 --- is in `errors` under the same index; `errors` is nil when there was none. When fn raises, no further item is begun, the
@@ -14,7 +18,7 @@ local mapOptions = { concurrency = "positive" }
 ---@generic T, R
 ---@param list T[]
 ---@param fn fun(item: T, index: integer): R?, any
----@param options { concurrency: integer? }?
+---@param options moonpool.MapOptions?
 ---@return R[] results
 ---@return table<integer, any>? errors
 function concurrency.map(list, fn, options)
@@ -50,7 +54,7 @@ function concurrency.map(list, fn, options)
 
   -- Ending the caller ends its workers too.
   local _ <close> = setmetatable({}, { __close = cancelOthers })
-  for i = 1, math.min(options.concurrency or 16, #list) do tasks[i] = core.spawn(work) end
+  for i = 1, math.min(options.concurrency or mapDefaults.concurrency, #list) do tasks[i] = core.spawn(work) end
   for _, task in ipairs(tasks) do
     if raised then break end
     task:join()
@@ -59,11 +63,12 @@ function concurrency.map(list, fn, options)
   return results, errors
 end
 
----@class moonpool.Timer
----@field stop fun(self): boolean no further call; false when it was stopped already
+---@class moonpool.Timer  What `every` returns. `<close>` stops it.
 local Timer = { __name = "moonpool.Timer" }
 Timer.__index = Timer
 
+--- Makes no further call; one under way goes on.
+---@return boolean # false: it was stopped already
 function Timer:stop()
   if self.stopped then return false end
   self.stopped = true

@@ -2,6 +2,9 @@
 -- listNamespacedCustomObject(group, version, namespace, plural), getClusterCustomObject(group, version, plural, name), ...
 local check = require "moonpool.check"
 
+--- Methods named <verb>Namespaced|ClusterCustomObject[Status|Scale], the verb one of list, get, create, replace, patch, delete,
+--- deleteCollection. Arguments: group, version, namespace (of namespaced ones), plural, name (of one object), body, options.
+---@class moonpool.CustomObjectsApi
 local custom = {}
 
 local verbs = { list = "list", get = "read", create = "create", replace = "replace", patch = "patch", delete = "delete",
@@ -40,7 +43,8 @@ end
 
 --- The methods over a session, each made on first use.
 ---@param session moonpool.Session
----@return table<string, fun(...): any, moonpool.Error?>
+---@return moonpool.CustomObjectsApi
+---@private
 function custom.new(session)
   return setmetatable({}, {
     __name = "moonpool.CustomObjectsApi",

@@ -16,21 +16,25 @@ local fanout = {}
 ---@field names fun(selector: moonpool.core.Selector?): string[] in the order in which results list them
 ---@field client fun(name: string): moonpool.KubernetesClient?, moonpool.Error? strict: that cluster only
 
+local defaults = { concurrency = 25, timeout = 10000, failFast = false, retries = 0, abortThreshold = 0, wavePause = 0 }
+
 ---@class moonpool.EachOptions
 ---@field clusters string|string[]|nil name, glob, /regular expression/, ^exclusion, or a list of them; default: all
 ---@field labels string|table<string, string>|nil only those with these labels: "env=prod,tier!=db" or { env = "prod" }
----@field concurrency integer? default 25 at a time
----@field timeout integer? ms for each cluster, retries included; default 10000; 0: none
----@field failFast boolean? default false; true: the first failure cancels the others
----@field retries integer? default 0; calls fn again after a failure that may pass: then fn must be able to run twice
+---@field concurrency integer? how many at a time
+---@field timeout integer? ms for each cluster, retries included; 0: none
+---@field failFast boolean? the first failure cancels the others
+---@field retries integer? calls fn again after a failure that may pass: then fn must be able to run twice
 ---@field waves true|(integer|string)[]|nil sizes such as { 1, "10%", "rest" } (that is what true means); the last one is used again until
 --- all had their turn
----@field abortThreshold integer|string|nil default 0; with more failed clusters than this (or "10%" of all) no further wave begins
----@field wavePause integer? ms between waves; default 0
+---@field abortThreshold integer|string|nil with more failed clusters than this (or "10%" of all) no further wave begins
+---@field wavePause integer? ms between waves
 ---@field progress boolean? a line on standard error while that is a terminal; default: in the program
-local known = { clusters = "selector", labels = "selector", concurrency = "positive", timeout = "milliseconds", failFast = "boolean",
-  retries = "count", waves = "any", abortThreshold = "any", wavePause = "milliseconds", progress = "boolean" }
+local known = check.declare("moonpool.EachOptions", { clusters = "selector", labels = "selector", concurrency = "positive",
+  timeout = "milliseconds", failFast = "boolean", retries = "count", waves = "any", abortThreshold = "any",
+  wavePause = "milliseconds", progress = "boolean" }, defaults)
 
+--- What came of one cluster.
 ---@class moonpool.EachResult
 ---@field ok boolean
 ---@field value any what fn returned, when ok
@@ -38,17 +42,18 @@ local known = { clusters = "selector", labels = "selector", concurrency = "posit
 ---@field duration integer ms
 ---@field attempts integer how often fn was called
 
-local defaultConcurrency, defaultTimeout = 25, 10000
 local firstBackoff, maxBackoff = 200, 5000
 local allNamed = 10 -- how many failed clusters one line names
 
 -- ---------------------------------------------------------------------------------------------------- results
 
+--- One entry for every cluster, by its name; `pairs` gives them in the order of the clusters. tostring is a line with the names of
+--- those that failed.
 ---@class moonpool.EachResults: { [string]: moonpool.EachResult }
 ---@field partial boolean some failed
 ---@field failed string[] their names
----@field succeeded string[]
----@field total integer
+---@field succeeded string[] the names of the others
+---@field total integer how many clusters there were
 local Results = { __name = "moonpool.EachResults" }
 
 -- Beside the entries, which alone are the table's own: partial, failed, succeeded, total, and the order of the names.
@@ -387,15 +392,15 @@ function fanout.each(clusters, fn, options)
   local names, missing = select(clusters, options)
   if not names then return nil, missing end
   local state = { clusters = clusters, fn = fn, names = names, missing = missing, entries = {}, running = {}, done = 0, failed = 0,
-    concurrency = options.concurrency or defaultConcurrency, timeout = options.timeout or defaultTimeout,
-    failFast = options.failFast, retries = options.retries or 0 }
+    concurrency = options.concurrency or defaults.concurrency, timeout = options.timeout or defaults.timeout,
+    failFast = options.failFast, retries = options.retries or defaults.retries }
   underWay[state] = #names
   local _over <close> = setmetatable({}, { __close = function() underWay[state] = nil end })
   local show = options.progress
   if show == nil then show = core.isProgram end
   local _ <close> = show and progress.start(function() return progressText(state) end) or nil
 
-  local threshold = options.abortThreshold and amount("", options.abortThreshold, #names, 0) or 0
+  local threshold = options.abortThreshold and amount("", options.abortThreshold, #names, 0) or defaults.abortThreshold
   local begun = 0
   for wave, size in ipairs(waveSizes(options.waves, #names)) do
     if wave > 1 then state.stopped = verdict(state, wave, begun, threshold) end

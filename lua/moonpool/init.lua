@@ -8,38 +8,32 @@ local kinds = require "moonpool.kinds"
 local log = require "moonpool.log"
 local pool = require "moonpool.pool"
 
+--- What `require "moonpool"` returns. Beside what is listed it has a class for each API group and version, for makeApiClient:
+--- CoreV1Api, AppsV1Api, BatchV1Api, NetworkingV1Api, ..., also other versions (BatchV1beta1Api) and the best one that the cluster
+--- serves (BatchApi).
 ---@class moonpool
 ---@field CoreV1Api moonpool.ApiClass
 ---@field AppsV1Api moonpool.ApiClass
 ---@field BatchV1Api moonpool.ApiClass
----@field ConnectionManager fun(options: moonpool.ManagerOptions?): moonpool.ConnectionManager
----@field LoadBalancingStrategy moonpool.LoadBalancingStrategy
----@field strategies { register: fun(name: string, strategy: moonpool.Strategy|function) } strategies to choose by name
 local moonpool = {
+  --- The version of moonpool.
   version = core.version, ---@type string
   KubernetesClient = client.KubernetesClient,
   ConnectionPool = pool.ConnectionPool,
-  --- An empty kubeconfig: loadFromFile(path), loadFromString(text), loadFromDefault(), loadFromCluster(),
-  --- setCurrentContext(name), getCurrentContext(), getContexts(), getClusters(), getUsers(), makeApiClient(class).
   KubeConfig = core.KubeConfig,
 
-  --- decode(text) -> value | nil, err; encode(value, { indent = n }?) -> text | nil, err. Loses nothing: 64-bit integers, [] and
-  --- {}, null in lists.
-  json = core.json,
-  yaml = core.yaml,
+  json = core.json, ---@type moonpool.json
+  yaml = core.yaml, ---@type moonpool.yaml
   --- JSON's null, only needed where leaving a field out would mean something else.
-  null = core.null,
-  --- Marks a table as a list, so that it is written as [] when it is empty; returns it.
+  null = core.null, ---@type userdata
   array = core.json.array,
-  log = log,
+  log = log, ---@type moonpool.log
 
   spawn = core.spawn,
   sleep = core.sleep,
   every = concurrency.every,
   map = concurrency.map,
-  --- Delivers what is ready (events, tasks, timers), for at most this many ms.
   poll = core.poll,
-  --- Runs until no task and no timer is left.
   run = core.run,
 }
 

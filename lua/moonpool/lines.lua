@@ -5,16 +5,18 @@ local lines = {}
 
 local silence = 600000 -- ms; a container may have nothing to say for long, and dead connections are mostly noticed sooner
 
----@class moonpool.Lines  Iterates when called; closing it (also by `<close>`) ends the stream.
----@field stream moonpool.core.Stream
----@field pieces string[] what came of the line under way
----@field ready string[] complete lines, not handed out yet
----@field first integer
----@field over boolean
----@field followed boolean? a log, whose silence may be the container's own
+--- A streaming answer as lines: `for line in lines do`. Closing it (also by `<close>`) ends the stream.
+---@class moonpool.Lines
+---@field private stream moonpool.core.Stream
+---@field private pieces string[] what came of the line under way
+---@field private ready string[] complete lines, not handed out yet
+---@field private first integer
+---@field private over boolean
+---@field private followed boolean? a log, whose silence may be the container's own
 local Lines = { __name = "moonpool.Lines" }
 Lines.__index = Lines
 
+---@private
 function Lines:take(bytes)
   local from = 1
   while true do
@@ -66,6 +68,7 @@ function Lines:__call()
   return line
 end
 
+--- Ends the stream. Twice is fine.
 function Lines:close()
   self.over = true
   self.stream:close()

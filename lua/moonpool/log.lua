@@ -5,13 +5,19 @@
 local core = require "moonpool.core"
 local check = require "moonpool.check"
 
+--- Any table with these: where log lines go instead of standard error.
 ---@class moonpool.Logger
----@field debug fun(self, message: string, fields: table?)
----@field info fun(self, message: string, fields: table?)
----@field warn fun(self, message: string, fields: table?)
----@field error fun(self, message: string, fields: table?)
+---@field debug fun(self: moonpool.Logger, message: string, fields: table?)
+---@field info fun(self: moonpool.Logger, message: string, fields: table?)
+---@field warn fun(self: moonpool.Logger, message: string, fields: table?)
+---@field error fun(self: moonpool.Logger, message: string, fields: table?)
 
+--- Log lines of scripts and of the runtime: to standard error, or to loggers.
 ---@class moonpool.log
+---@field debug fun(message: string, fields: table?) a line of this level; `fields` are names and values
+---@field info fun(message: string, fields: table?) a line of this level
+---@field warn fun(message: string, fields: table?) a line of this level
+---@field error fun(message: string, fields: table?) a line of this level
 local log = {}
 
 local levels = { "debug", "info", "warn", "error" }
@@ -70,6 +76,7 @@ function log.setLevel(level)
 end
 
 --- Raises unless the table can be a logger.
+---@private
 ---@param where string
 ---@param logger any
 function log.checkLogger(where, logger)
@@ -82,6 +89,7 @@ function log.checkLogger(where, logger)
   end
 end
 
+--- Gives every line to this logger too. While one is attached, nothing goes to standard error.
 ---@param logger moonpool.Logger
 function log.attach(logger)
   attached[#attached + 1] = logger

@@ -14,36 +14,48 @@ local strategies = require "moonpool.strategies"
 local manager = {}
 
 ---@class moonpool.ManagerOptions
----@field loadBalancingStrategy string|moonpool.Strategy|function|nil default LoadBalancingStrategy.ROUND_ROBIN
----@field enableFailover boolean? default true: leases and reads go to another cluster when theirs fails
----@field failoverWrites boolean? default false: writes too, where that is safe
----@field clusterHealthCheckInterval integer? ms, default 30000; 0: only clusters whose requests fail are checked
+---@field loadBalancingStrategy string|moonpool.Strategy|function|nil which cluster a call or lease gets: a member of
+--- LoadBalancingStrategy, a registered name, or a strategy of one's own
+---@field enableFailover boolean? leases and reads go to another cluster when theirs fails
+---@field failoverWrites boolean? writes too, where that is safe
+---@field clusterHealthCheckInterval integer? ms between probes of a healthy cluster; 0: only clusters whose requests fail are probed
 ---@field defaultPoolConfig moonpool.PoolOptions? for the pools of all clusters
 ---@field logger moonpool.Logger? gets what the runtime would log to standard error
-local managerOptions = { loadBalancingStrategy = "any", enableFailover = "boolean", failoverWrites = "boolean",
-  clusterHealthCheckInterval = "milliseconds", defaultPoolConfig = "table", logger = "any" }
+local managerOptions = check.declare("moonpool.ManagerOptions", { loadBalancingStrategy = "any", enableFailover = "boolean",
+  failoverWrites = "boolean", clusterHealthCheckInterval = "milliseconds", defaultPoolConfig = "table", logger = "any" },
+  core.defaults.manager)
 
 ---@class moonpool.ClusterOptions
----@field name string
+---@field name string how everything calls it: unique in its manager
 ---@field kubeConfigFactory (fun(): moonpool.KubeConfig)? called once; or:
 ---@field kubeConfigPath string? only this file; or:
 ---@field kubeConfig moonpool.KubeConfig? or none of them: $KUBECONFIG, ~/.kube/config, in-cluster
 ---@field context string? default: the current context
 ---@field endpoints string[]? URLs of its API servers; default: the kubeconfig's server
----@field resolveEndpoints boolean? default false; true: every address of a name is an API server of its own
----@field weight number? default 1
----@field labels table<string, string>?
----@field zone string?
----@field priority integer? default 0; lower numbers first
----@field poolConfig moonpool.PoolOptions? over defaultPoolConfig
-local clusterOptions = { name = "string", kubeConfigFactory = "function", kubeConfigPath = "string", kubeConfig = "any",
-  context = "string", endpoints = "table", resolveEndpoints = "boolean", weight = "weight", labels = "table", zone = "string",
-  priority = "integer", poolConfig = "table" }
+---@field resolveEndpoints boolean? true: every address of a name is an API server of its own; looked up again every 30 s
+---@field weight number? its share under the weighted and some other strategies, 0 or more; 0: only while nothing else is left
+---@field labels table<string, string>? to select by, and for strategies
+---@field zone string? for strategies
+---@field priority integer? lower numbers first, under the priority strategy
+---@field poolConfig moonpool.PoolOptions? of its pool, over defaultPoolConfig
+local clusterOptions = check.declare("moonpool.ClusterOptions", { name = "string", kubeConfigFactory = "function",
+  kubeConfigPath = "string", kubeConfig = "any", context = "string", endpoints = "table", resolveEndpoints = "boolean",
+  weight = "weight", labels = "table", zone = "string", priority = "integer", poolConfig = "table" }, core.defaults.cluster)
 
+--- Beside these, a manager tells of each event of its pools, with the cluster's name as a further last argument.
+---@alias moonpool.ManagerEvent
+---| "clusterAdded" # (name) addCluster has added one
+---| "clusterRemoved" # (name) removeCluster has taken one out, and nothing of it is left
+---| "clusterHealthy" # (name) it is back in the rotation
+---| "clusterUnhealthy" # (name, reason) it left the rotation
+---| "failover" # (from, to, reason) a call or a lease goes on in another cluster
+---| "strategyError" # (message) a strategy of the script's raised, took too long or returned no candidate; the fall-back chose
 local eventNames = { "clusterAdded", "clusterRemoved", "clusterHealthy", "clusterUnhealthy", "failover", "strategyError",
   table.unpack(pool.eventNames) }
 manager.eventNames = eventNames
 
+--- Several clusters behind one: chooses one for every call and lease, watches their health, fails over. Methods are called with a
+--- colon; `<close>` disposes of it.
 ---@class moonpool.ConnectionManager
 local methods = {}
 local ConnectionManager = { __name = "moonpool.ConnectionManager", __index = methods }
@@ -236,6 +248,7 @@ function methods:disableCluster(name)
   return usable(self, "disableCluster").handle:setEnabled(name, false)
 end
 
+--- Changes a cluster's weight, for what is chosen from then on.
 ---@param name string
 ---@param weight number 0 or more; 0: only while nothing else is left
 ---@return true?, moonpool.Error?
@@ -245,7 +258,8 @@ function methods:setWeight(name, weight)
   return usable(self, "setWeight").handle:setWeight(name, weight)
 end
 
---- A LoadBalancingStrategy, a registered name, a function, or a table with select (see moonpool.Strategy).
+--- Changes the strategy, for what is chosen from then on: a LoadBalancingStrategy, a registered name, a function,
+--- or a table with select (see moonpool.Strategy).
 ---@param strategy string|moonpool.Strategy|function
 function methods:setStrategy(strategy)
   useStrategy(usable(self, "setStrategy"), "setStrategy", strategy)
@@ -253,7 +267,7 @@ end
 
 --- The names of the clusters that match, in the order in which they were added. Disabled ones only when they are named.
 ---@param patterns string|string[]|nil names, globs, /regular expressions/, ^exclusions; nil: all
----@param labels string|table<string, string>|nil
+---@param labels string|table<string, string>|nil only those with these labels: "env=prod,tier!=db" or { env = "prod" }
 ---@return string[]?, moonpool.Error?
 function methods:clusters(patterns, labels)
   local mine = usable(self, "clusters")
@@ -263,7 +277,10 @@ function methods:clusters(patterns, labels)
 end
 
 -- -------------------------------------------------------------------------------------------------------------------- leases
-local acquireOptions = { cluster = "string", key = "string" }
+---@class moonpool.AcquireOptions
+---@field cluster string? the preferred one
+---@field key string? what the strategy goes by, where it does
+local acquireOptions = check.declare("moonpool.AcquireOptions", { cluster = "string", key = "string" })
 
 local function acquire(mine, method, wanted)
   if wanted == nil then return mine.handle:acquire() end
@@ -280,7 +297,7 @@ end
 
 --- Leases a connection of some cluster; the preferred one while it can be used. Give it back with release(cluster, connection).
 --- Waits up to the acquireTimeout of the cluster's pool.
----@param preferred string|{ cluster: string?, key: string? }|nil
+---@param preferred string|moonpool.AcquireOptions|nil
 ---@return string? cluster
 ---@return moonpool.Connection|moonpool.Error connection
 function methods:acquire(preferred)
@@ -300,11 +317,12 @@ function methods:release(cluster, connection)
 end
 
 ---@class moonpool.Lease  Declare it `local lease <close>`: released at the end of its block, if it was not before.
----@field cluster string
+---@field cluster string its cluster's name
 ---@field connection moonpool.Connection
 local Lease = { __name = "moonpool.Lease" }
 Lease.__index = Lease
 
+--- Gives it back; raises when it was given back already.
 function Lease:release()
   check.self(self, Lease, "lease:release()")
   self.connection:release()
@@ -315,7 +333,7 @@ function Lease:__close() getmetatable(self.connection).__close(self.connection) 
 function Lease:__tostring() return ("moonpool.Lease (%s: %s)"):format(self.cluster, self.connection) end
 
 --- As acquire, but in one value.
----@param preferred string|{ cluster: string?, key: string? }|nil
+---@param preferred string|moonpool.AcquireOptions|nil
 ---@return moonpool.Lease?, moonpool.Error?
 function methods:lease(preferred)
   local cluster, connection = acquire(of(self, "lease"), "lease", preferred)
@@ -372,10 +390,39 @@ function methods:each(fn, options)
 end
 
 -- ---------------------------------------------------------------------------------------------------------------- statistics
---- By cluster: healthy, state, enabled, unauthorized, overloaded, weight, share, priority, zone, labels, inFlight, latency (ms),
---- failures, selected, lastError, certificateExpiry (seconds since 1970), poolStats (see ConnectionPool:getStats), endpoints (a list:
---- url, address, state, connections, streams, inFlight, latency, failures, lastError).
----@return table<string, table>
+---@class moonpool.EndpointStats  One API server of a cluster.
+---@field url string
+---@field address string? where the name was looked up (resolveEndpoints)
+---@field state string "unknown", "healthy", "suspect", "unhealthy", "probing"
+---@field connections integer of the pool
+---@field streams integer connections for watches and followed logs
+---@field inFlight integer calls that are under way there
+---@field latency number ms until an answer begins; 0: not known
+---@field failures integer probes in a row that failed
+---@field lastError string?
+
+---@class moonpool.ClusterStats
+---@field healthy boolean its state is "healthy" or "suspect"
+---@field state string "unknown" (never probed), "healthy", "suspect", "unhealthy", "probing"
+---@field enabled boolean
+---@field unauthorized boolean it answers, but not to these credentials
+---@field overloaded boolean it answered a probe with 429
+---@field weight number as given
+---@field share number how much of its usual load it gets, 0.1 to 1: less than 1 in the 30 s after a recovery
+---@field priority integer
+---@field zone string?
+---@field labels table<string, string>
+---@field inFlight integer leases and calls, those that wait included
+---@field latency number ms until an answer begins (peak EWMA); 0: not known
+---@field failures integer requests in a row that failed
+---@field selected integer how often it was chosen
+---@field lastError string? why the last probe or request failed
+---@field certificateExpiry integer? of the client certificate, seconds since 1970
+---@field poolStats moonpool.PoolStats
+---@field endpoints moonpool.EndpointStats[]
+
+--- How each cluster is, by its name.
+---@return table<string, moonpool.ClusterStats>
 function methods:getStats()
   local mine = of(self, "getStats")
   local all = {}
@@ -415,24 +462,22 @@ function methods:checkHealth(name)
 end
 
 -- -------------------------------------------------------------------------------------------------------------------- events
---- Calls handler(...) for every event of that name. Of pools, with the cluster's name as further argument:
---- connectionCreated(connection, cluster), connectionAcquired, connectionReleased, connectionRemoved(connection, reason, cluster),
---- connectionUnhealthy(connection, text, cluster), connectionLeaked, acquireTimeout(text, cluster), poolReady(text, cluster),
---- poolDrained(cluster). Of the manager: clusterAdded(name), clusterRemoved, clusterHealthy, clusterUnhealthy(name, reason),
---- failover(from, to, reason), strategyError(message), error.
----@param event string
+--- Calls handler(...) for every event of that name, from now on. Those of its pools have the cluster's name as a further last
+--- argument.
+---@param event moonpool.ManagerEvent|moonpool.PoolEvent
 ---@param handler fun(...)
 ---@return moonpool.Subscription
 function methods:on(event, handler) return usable(self, "on").emitter:on(event, handler) end
 
 --- The same for the next such event only.
----@param event string
+---@param event moonpool.ManagerEvent|moonpool.PoolEvent
 ---@param handler fun(...)
 ---@return moonpool.Subscription
 function methods:once(event, handler) return usable(self, "once").emitter:once(event, handler) end
 
+--- Ends a subscription: its handler is not called any more, also not for what was queued.
 ---@param subscription moonpool.Subscription
----@return boolean
+---@return boolean # false: it was over already
 function methods:off(subscription) return of(self, "off").emitter:off(subscription) end
 
 -- ------------------------------------------------------------------------------------------------------------------- the end
@@ -441,7 +486,7 @@ local function forgetLogger(mine)
   mine.logger = nil
 end
 
---- Closes everything, as removeCluster of each cluster. Waits until it is drained. Twice is fine.
+--- Closes everything: as removeCluster of each cluster. Waits until it is drained. Twice is fine.
 function methods:dispose()
   local mine = of(self, "dispose")
   mine.handle:dispose()

@@ -9,22 +9,35 @@ local session = require "moonpool.session"
 
 local pool = {}
 
---- All times in milliseconds.
 ---@class moonpool.PoolOptions
----@field maxConnections integer? default 10; watches and followed logs have further ones
----@field minConnections integer? default 2; kept up in the background
----@field maxIdleTime integer? default 300000; never shrinks below minConnections; 0: off
----@field acquireTimeout integer? default 30000
----@field healthCheckInterval integer? default 60000; 0: off; keep it below the 90 s after which servers close idle connections
----@field healthCheckRetries integer? default 3 further checks after one that failed
----@field enableWarmup boolean? default true
----@field maxLifetime integer? default 1800000, for each connection 10 % more or less; 0: off
----@field connectTimeout integer? default 10000
----@field healthCheckTimeout integer? default 3000
----@field maxStreamsPerConnection integer? default 100; 1 on HTTP/1.1
----@field maxConnecting integer? default 2 at once, beyond warm-up
----@field leakDetectionThreshold integer? default 0: off
+---@field maxConnections integer? at most so many, 1 or more; watches and followed logs have further ones
+---@field minConnections integer? at least so many, kept up in the background; at most maxConnections
+---@field maxIdleTime integer? ms after which an idle connection is closed, never below minConnections; 0: off
+---@field acquireTimeout integer? ms that a caller waits for a connection
+---@field healthCheckInterval integer? ms between checks of an idle connection; 0: off. Keep it below the 90 s after which API servers
+--- close idle connections
+---@field healthCheckRetries integer? further checks after one that failed, before the connection is replaced
+---@field enableWarmup boolean? minConnections are made when the pool is; false: when one is wanted first
+---@field maxLifetime integer? ms after which a connection is replaced, for each 10 % more or less; 0: off
+---@field connectTimeout integer? ms for name resolution, TCP and TLS together
+---@field healthCheckTimeout integer? ms that a check may take
+---@field maxStreamsPerConnection integer? calls that share a connection at a time; on HTTP/1.1 always 1
+---@field maxConnecting integer? how many connections are made at once, beyond warm-up
+---@field leakDetectionThreshold integer? ms after which a lease that was not given back is told as connectionLeaked; 0: off
+check.declare("moonpool.PoolOptions", core.defaults.pool, core.defaults.pool)
 
+--- `connection` is a moonpool.Connection with the values of the moment of the event.
+---@alias moonpool.PoolEvent
+---| "connectionCreated" # (connection) one was established, TLS included
+---| "connectionAcquired" # (connection) it was leased, or a call was put on it
+---| "connectionReleased" # (connection) it was given back, or the call is over
+---| "connectionRemoved" # (connection, reason) it was closed; reason: "idle", "lifetime", "unhealthy", "error", "stale", "closed"
+---| "connectionUnhealthy" # (connection, text) a check failed; it is checked again, and not handed out meanwhile
+---| "connectionLeaked" # (connection, place) a lease is out for longer than leakDetectionThreshold; place: the line that acquired it
+---| "acquireTimeout" # (text) somebody waited acquireTimeout for nothing
+---| "poolReady" # (text) warm-up is over; text: nil, or why there are fewer than minConnections
+---| "poolDrained" # () the pool was disposed of, and its last connection is closed
+---| "error" # (raised, event) a handler of that event raised an error
 local eventNames = { "connectionCreated", "connectionAcquired", "connectionReleased", "connectionRemoved",
   "connectionUnhealthy", "connectionLeaked", "acquireTimeout", "poolReady", "poolDrained" }
 pool.eventNames = eventNames
@@ -133,8 +146,9 @@ function pool.kubeConfigFrom(where, name, factory)
 end
 
 -- ------------------------------------------------------------------------------------------------------ ConnectionPool
+--- A pool of connections to one cluster. Methods are called with a colon; `<close>` disposes of it.
 ---@class moonpool.ConnectionPool
----@field open moonpool.OpenPool
+---@field private open moonpool.OpenPool
 local methods = {}
 local ConnectionPool = { __name = "moonpool.ConnectionPool", __index = methods }
 
@@ -189,28 +203,51 @@ function methods:release(connection)
   open.handle:release(connection)
 end
 
---- total, idle, inUse, unhealthy, waitQueueLength, and connecting, created, removed (by reason), acquired, timeouts, waitTime,
---- useTime (p50, p99, max), leaked; further attempts of calls: retries, and retriesDenied (put off, because a fifth of the calls that
---- were active were being tried again). `streams`: the same numbers of the connections for long streams (watches, followed logs),
---- of which there are up to 1,000 beside maxConnections, each for as long as it is needed.
----@return table
+---@class moonpool.Durations
+---@field p50 number ms: half of them took no longer
+---@field p99 number ms: 99 of 100 took no longer
+---@field max number ms
+---@field count integer
+
+---@class moonpool.PoolStats
+---@field total integer connections: idle, inUse and unhealthy together
+---@field idle integer
+---@field inUse integer leased, or with a call on them
+---@field unhealthy integer a check failed, and they are checked again
+---@field connecting integer being made
+---@field waitQueueLength integer callers that wait for one
+---@field created integer so far
+---@field removed table<string, integer> so far, by reason: idle, lifetime, unhealthy, error, stale, closed
+---@field acquired integer so far
+---@field released integer so far
+---@field timeouts integer callers that waited acquireTimeout for nothing, so far
+---@field leaked integer leases that were out for longer than leakDetectionThreshold, so far
+---@field waitTime moonpool.Durations from asking for a connection to getting it
+---@field useTime moonpool.Durations from getting it to giving it back; of a shared one from its first call to the last
+---@field retries integer? further attempts of calls, so far
+---@field retriesDenied integer? attempts that were put off, because a fifth of the calls under way were being tried again
+---@field streams moonpool.PoolStats? the same of the connections for watches and followed logs, of which there are up to 1,000 beside
+--- maxConnections, each for as long as it is needed
+
+--- How the pool is.
+---@return moonpool.PoolStats
 function methods:getStats() return of(self, "pool:getStats()").handle:getStats() end
 
---- Calls handler(connection, ...) for every event of that name: connectionCreated, connectionAcquired, connectionReleased,
---- connectionRemoved (connection, reason), connectionUnhealthy, connectionLeaked, acquireTimeout, poolReady, poolDrained, error.
----@param event string
+--- Calls handler(...) for every event of that name, from now on. Handlers may do whatever a script may.
+---@param event moonpool.PoolEvent
 ---@param handler fun(...)
 ---@return moonpool.Subscription
 function methods:on(event, handler) return of(self, "pool:on()"):on(event, handler) end
 
 --- The same for the next such event only.
----@param event string
+---@param event moonpool.PoolEvent
 ---@param handler fun(...)
 ---@return moonpool.Subscription
 function methods:once(event, handler) return of(self, "pool:once()"):once(event, handler) end
 
+--- Ends a subscription: its handler is not called any more, also not for what was queued.
 ---@param subscription moonpool.Subscription
----@return boolean
+---@return boolean # false: it was over already
 function methods:off(subscription) return of(self, "pool:off()").emitter:off(subscription) end
 
 --- Closes the pool: waiters get "closed", watches and followed logs end, leases have 5 s to come back. Waits until it is drained.
@@ -225,8 +262,9 @@ function ConnectionPool:__tostring()
 end
 
 -- --------------------------------------------------------------------------------------- methods of the core's handles
+--- The methods of an API group over this very connection.
 ---@param class moonpool.ApiClass moonpool.CoreV1Api, moonpool.AppsV1Api, ...
----@return table<string, fun(...): any, moonpool.Error?>
+---@return moonpool.Api
 function core.connectionMethods:makeApiClient(class)
   if api.isClass(self) then check.misuse("connection:makeApiClient() is called with a colon, not with a dot") end
   if not api.isClass(class) then
@@ -237,7 +275,7 @@ end
 
 --- An API object over a pool of its own, for the current context. The pool lives as long as the object.
 ---@param class moonpool.ApiClass
----@return table<string, fun(...): any, moonpool.Error?>?, moonpool.Error?
+---@return moonpool.Api?, moonpool.Error?
 function core.kubeConfigMethods:makeApiClient(class)
   if not api.isClass(class) then
     check.misuse("makeApiClient: argument 1: expected an API class such as moonpool.CoreV1Api, got %s", check.describe(class))

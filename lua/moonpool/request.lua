@@ -12,23 +12,93 @@ local arrayMeta = getmetatable(core.json.array {})
 
 --- Options of every API call that concern its way, not its meaning.
 ---@class moonpool.CallOptions
----@field timeout integer? ms for the whole call, waiting and retries included; default 60000, for watches and followed logs none;
----  0: none. How long a connection may take to be made is the pool's connectTimeout
----@field firstByteTimeout integer? ms from sending until the answer begins; default none, for watches 30000
----@field idleTimeout integer? ms of silence while the answer comes; default none, for watches 90000 (then they are asked for again),
----  for followed logs 600000
----@field retries integer? further attempts where that is safe; default 3
----@field maxBodySize integer? bytes; a larger answer is an error; default 1 GiB
----@field gzip boolean? default: unless the server is near
+---@field timeout integer? ms for the whole call, waiting and retries included; 0: none. Watches and followed logs have none unless it
+--- is given. How long a connection may take to be made is the pool's connectTimeout
+---@field firstByteTimeout integer? ms from sending until the answer begins; 0: none
+---@field idleTimeout integer? ms of silence while the answer comes; 0: none
+---@field retries integer? further attempts where that is safe; when the server says how long to wait, 9 instead of the default
+---@field maxBodySize integer? bytes; a larger answer is an error
+---@field gzip boolean? whether to ask for a compressed answer; default: unless the server is near
 ---@field raw boolean? the answer's text instead of a decoded table
 ---@field headers table<string, string>? further request headers
 ---@field query table<string, string|number|boolean>? further query parameters
+---@field pretty boolean? the server is to indent its answer
 ---@field cluster string? of a client that chooses among several: in this one only
 ---@field key string? of a client that chooses among several: what its strategy goes by, where it does
 local transport = { timeout = "milliseconds", firstByteTimeout = "milliseconds", idleTimeout = "milliseconds",
   retries = "count", maxBodySize = "positive", gzip = "boolean", raw = "boolean", headers = "table",
   cluster = "string", key = "string" }
 request.transportOptions = transport
+
+---@class moonpool.ListOptions: moonpool.CallOptions
+---@field limit integer? a page of at most so many objects; 0: all
+---@field continue string? the page after the one whose metadata.continue this is
+---@field labelSelector string|table|nil "app=web,tier!=db", or a table: { app = "web", tier = { "a", "b" }, canary = false }
+---@field fieldSelector string|table|nil "status.phase=Running", or a table
+---@field resourceVersion string? not older than this; "0": whatever the server has at hand
+---@field resourceVersionMatch string? "NotOlderThan" or "Exact"
+---@field timeoutSeconds integer? s after which the server ends the call
+
+---@class moonpool.ReadOptions: moonpool.CallOptions
+---@field resourceVersion string? not older than this
+
+---@class moonpool.LogOptions: moonpool.CallOptions
+---@field container string? needed where the pod has several
+---@field follow boolean? goes on with what is logged from now on: the call returns a moonpool.Lines, has no timeout unless it is given,
+--- and ends after 10 minutes of silence (idleTimeout)
+---@field previous boolean? of the container before the last restart
+---@field sinceSeconds integer? s: what is not older
+---@field sinceTime string? what is not older than this moment (RFC 3339)
+---@field tailLines integer? only the last so many lines
+---@field timestamps boolean? each line with its time
+---@field limitBytes integer? bytes
+---@field insecureSkipTLSVerifyBackend boolean? the server is not to verify the kubelet's certificate
+---@field stream string? "All", "Stdout" or "Stderr"
+
+---@class moonpool.WriteOptions: moonpool.CallOptions  Of create and replace.
+---@field dryRun boolean|string|nil true (or "All"): the server checks everything and changes nothing
+---@field fieldManager string? who changes, for server-side apply
+---@field fieldValidation string? unknown fields: "Ignore", "Warn" or "Strict"
+
+---@class moonpool.PatchOptions: moonpool.WriteOptions
+---@field patchType string? "json", "merge", "strategic" or "apply"; default: by the patch (a list is a JSON patch) and the kind
+---@field force boolean? with patchType = "apply": takes over fields of other managers
+
+---@class moonpool.DeleteOptions: moonpool.CallOptions
+---@field gracePeriodSeconds integer? s; 0: at once
+---@field propagationPolicy string? of what it owns: "Orphan", "Background" or "Foreground"
+---@field orphanDependents boolean? the older form of propagationPolicy
+---@field preconditions table? uid and resourceVersion that the object must have
+---@field dryRun boolean|string|nil true (or "All"): the server checks everything and changes nothing
+
+---@class moonpool.DeleteCollectionOptions: moonpool.ListOptions, moonpool.DeleteOptions
+
+---@class moonpool.WatchOptions: moonpool.CallOptions
+---@field labelSelector string|table|nil as of a list
+---@field fieldSelector string|table|nil as of a list
+---@field resourceVersion string? from then on; default: what is there now comes first, as events of type "ADDED"
+---@field resourceVersionMatch string? "NotOlderThan" or "Exact"
+---@field timeoutSeconds integer? s after which the server ends it, and it is asked for again; default: 300 to 600
+---@field allowWatchBookmarks boolean? the script wants to see events of type "BOOKMARK"
+---@field sendInitialEvents boolean? the server sends what is there, in place of a list
+
+---@class moonpool.ConnectOptions: moonpool.CallOptions
+---@field path string? below the proxied service
+---@field command string|string[]|nil of exec
+---@field container string?
+---@field stdin boolean?
+---@field stdout boolean?
+---@field stderr boolean?
+---@field tty boolean?
+---@field ports integer|integer[]|nil of portforward
+---@field body table|string|nil
+
+---@class moonpool.RawRequest: moonpool.CallOptions  What client:request takes.
+---@field path string with a leading "/", percent-encoded
+---@field method string? default "GET"
+---@field body table|string|nil a table, or its text
+---@field contentType string? of the body; default "application/json"
+---@field accept string? default "application/json"
 
 local list = { limit = "count", ["continue"] = "text", labelSelector = "selector", fieldSelector = "selector",
   resourceVersion = "text", resourceVersionMatch = "string", timeoutSeconds = "count" }
@@ -78,6 +148,21 @@ for verb, options in pairs(queryOptions) do
     (verb == "delete" or verb == "deleteCollection") and deletion or {}, verb == "patch" and { patchType = "string" } or {})
 end
 request.knownOptions = known
+
+local classes = { list = "List", read = "Read", log = "Log", create = "Write", replace = "Write", patch = "Patch", delete = "Delete",
+  deleteCollection = "DeleteCollection", watch = "Watch", connect = "Connect" }
+
+--- The class of the options of a verb, as it is annotated.
+---@param verb string
+---@return string
+function request.optionsClass(verb) return ("moonpool.%sOptions"):format(classes[verb]) end
+
+--- What a watch has in place of those of other calls, ms. Servers send a bookmark every minute where nothing else happens.
+request.watchDefaults = { firstByteTimeout = 30000, idleTimeout = 90000, retries = core.defaults.request.retries }
+
+for verb in pairs(classes) do
+  check.declare(request.optionsClass(verb), known[verb], verb == "watch" and request.watchDefaults or core.defaults.request)
+end
 local plainOptions = union(transport, { query = "table" })
 
 -- ------------------------------------------------------------------------------------------------------------- text
@@ -300,8 +385,8 @@ function request.plain(label, path, options)
   return out
 end
 
-local rawOptions = union(transport, { method = "string", path = "string", query = "table", body = "body",
-  contentType = "string", accept = "string" })
+local rawOptions = check.declare("moonpool.RawRequest", union(transport, { method = "string", path = "string", query = "table",
+  body = "body", contentType = "string", accept = "string" }), core.defaults.request)
 
 --- The raw form: `client:request { method = "POST", path = "/apis/...", query = {}, body = {}, ... }`.
 ---@param fields table

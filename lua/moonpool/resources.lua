@@ -12,18 +12,6 @@ local watch = require "moonpool.watch"
 
 local resources = {}
 
----@class moonpool.Resource
----@field list fun(options: table?): table?, moonpool.Error?
----@field get fun(name: string|table, options: table?): table?, moonpool.Error?
----@field create fun(object: table, options: table?): table?, moonpool.Error?
----@field replace fun(object: table, options: table?): table?, moonpool.Error?
----@field patch fun(name: string, patch: table, options: table?): table?, moonpool.Error?
----@field apply fun(object: table, options: table?): table?, moonpool.Error?
----@field delete fun(name: string|table, options: table?): table?, moonpool.Error?
----@field each fun(options: table?): fun(): table?
----@field watch fun(options: table?): moonpool.Watcher
----@field wait fun(name: string, condition: string|function, options: table?): any, moonpool.Error?
-
 ---@class moonpool.ResourceState
 ---@field name string as the script called it
 ---@field session moonpool.Session
@@ -31,6 +19,10 @@ local resources = {}
 ---@field anyVersion boolean
 local State = {}
 State.__index = State
+
+--- Kinds by any of their names: client.resources.pods, .pod, .po, .deployment, ["widgets.example.com"].
+---@class moonpool.Resources
+---@field [string] moonpool.Resource
 
 --- The kind behind the name. Waits only for kinds that are not Kubernetes' own.
 ---@return moonpool.Kind?, moonpool.Error?
@@ -44,7 +36,11 @@ function State:resolve()
 end
 
 -- ----------------------------------------------------------------------------------------------------------- operations
-local own = { namespace = "string", subresource = "string" }
+--- Beside the options of the verb, every method on a kind takes these.
+---@class moonpool.ResourceOptions
+---@field namespace string? default: of list, each and watch all namespaces, else the object's own, else the context's
+---@field subresource string? "status", "scale", "eviction", ...
+local own = check.declare("moonpool.ResourceOptions", { namespace = "string", subresource = "string" })
 local knownOptions = {} ---@type table<string, table<string, string>>
 
 local function optionsOf(verb)
@@ -114,20 +110,34 @@ function State:objectName(method, object)
 end
 
 -- -------------------------------------------------------------------------------------------------------------- methods
+--- The verbs on a kind. They are called with a dot: client.resources.pods.list { namespace = "default" }.
+---@class moonpool.Resource
 local methods = {}
+resources.methods = methods
 
 --- All objects in one table, or a page of them (`limit`, `continue`). Waits.
+---@param options moonpool.ListOptions|moonpool.ResourceOptions|nil
+---@return table? list its `items` are the objects
+---@return moonpool.Error?
 function methods.list(state, options)
   return state:perform("list", "list", options, {})
 end
 
 --- One object. Waits.
+---@param name string|table the name, or all in one table
+---@param options moonpool.ReadOptions|moonpool.ResourceOptions|nil
+---@return table? object
+---@return moonpool.Error?
 function methods.get(state, name, options)
   name, options = state:nameAndOptions("get", name, options)
   return state:perform("get", "read", options, { name = name, single = true })
 end
 
 --- Makes an object. With `subresource` (eviction, binding, token) the object's metadata.name says of what. Waits.
+---@param object table
+---@param options moonpool.WriteOptions|moonpool.ResourceOptions|nil
+---@return table? object as it is now
+---@return moonpool.Error?
 function methods.create(state, object, options)
   check.value(state.name .. ".create: argument 1 (object)", object, "table")
   local name = options and options.subresource and state:objectName("create", object) or nil
@@ -135,6 +145,10 @@ function methods.create(state, object, options)
 end
 
 --- Writes an object that was read and changed; fails with kind "conflict" when it was changed meanwhile. Waits.
+---@param object table
+---@param options moonpool.WriteOptions|moonpool.ResourceOptions|nil
+---@return table? object as it is now
+---@return moonpool.Error?
 function methods.replace(state, object, options)
   local name = state:objectName("replace", object)
   return state:perform("replace", "replace", options, { name = name, body = object, single = true })
@@ -142,6 +156,11 @@ end
 
 --- Changes part of an object. A list is a JSON patch, a table a strategic merge patch (custom resources: a merge patch);
 --- `patchType` = "json", "merge" or "strategic" says otherwise. Waits.
+---@param name string
+---@param patch table|string
+---@param options moonpool.PatchOptions|moonpool.ResourceOptions|nil
+---@return table? object as it is now
+---@return moonpool.Error?
 function methods.patch(state, name, patch, options)
   check.value(state.name .. ".patch: argument 1 (name)", name, "string")
   check.value(state.name .. ".patch: argument 2 (patch)", patch, "body")
@@ -150,6 +169,10 @@ end
 
 --- Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default "moonpool"). Fields of
 --- another manager are a conflict unless `force`. Waits.
+---@param object table
+---@param options moonpool.PatchOptions|moonpool.ResourceOptions|nil
+---@return table? object as it is now
+---@return moonpool.Error?
 function methods.apply(state, object, options)
   local name = state:objectName("apply", object)
   local all = {}
@@ -160,6 +183,10 @@ function methods.apply(state, object, options)
 end
 
 --- Deletes one object; gives the object or the server's Status. Waits.
+---@param name string|table the name, or all in one table
+---@param options moonpool.DeleteOptions|moonpool.ResourceOptions|nil
+---@return table? object
+---@return moonpool.Error?
 function methods.delete(state, name, options)
   name, options = state:nameAndOptions("delete", name, options)
   return state:perform("delete", "delete", options, { name = name, single = true })
@@ -171,6 +198,8 @@ end
 --- A list read this way is one consistent state of the cluster. When that takes so long that the server has forgotten it
 --- (410, after 5 minutes or more), the server may offer to go on with the rest as it is now: then that is done, with a
 --- warning in the log. Otherwise the loop ends with an error of kind "gone".
+---@param options moonpool.ListOptions|moonpool.ResourceOptions|nil
+---@return fun(): table? iterator
 function methods.each(state, options)
   if options ~= nil then check.options(state.name .. ".each", options, optionsOf("list")) end
   local all = {}
@@ -208,8 +237,10 @@ function methods.each(state, options)
   end
 end
 
---- `for event in resource.watch { namespace = "default" }`: see moonpool.watch. Ends after `timeout` ms when given; raises
---- the error object when it cannot go on.
+--- `for event in resource.watch { namespace = "default" } do print(event.type, event.object.metadata.name) end`: what is there
+--- and then every change, without an end unless `timeout` (ms) is given. Raises the error object when it cannot go on.
+---@param options moonpool.WatchOptions|moonpool.ResourceOptions|nil
+---@return moonpool.Watcher
 function methods.watch(state, options)
   local operation, err = state:operation("watch", "watch", options, {})
   if not operation then error(err, 0) end
@@ -248,18 +279,31 @@ local function lastSeen(object, condition)
   return "it is there"
 end
 
-local waitOptions = { namespace = "string", timeout = "milliseconds", cluster = "string", key = "string" }
+local waitDefaults = { timeout = 60000 }
+
+---@class moonpool.WaitOptions
+---@field namespace string? default: the context's
+---@field timeout integer? ms; 0: for ever
+---@field cluster string? of a client that chooses among several: in this one only
+---@field key string? of a client that chooses among several: what its strategy goes by, where it does
+local waitOptions = check.declare("moonpool.WaitOptions", { namespace = "string", timeout = "milliseconds", cluster = "string",
+  key = "string" }, waitDefaults)
 
 --- Waits until one object is as wished: a condition ("Available", "Ready=False"), "exists", "deleted", or a function that is
---- given the object and returns true. `timeout`: ms, default 60000; 0: for ever. Gives the object (true for "deleted"), or
+--- given the object and returns true. Gives the object (true for "deleted"), or
 --- nil and an error of kind "timeout" that says what was last seen.
+---@param name string
+---@param condition string|fun(object: table): boolean?
+---@param options moonpool.WaitOptions?
+---@return table|true|nil object
+---@return moonpool.Error?
 function methods.wait(state, name, condition, options)
   local label = state.name .. ".wait"
   check.value(label .. ": argument 1 (name)", name, "string")
   options = options or {}
   check.options(label, options, waitOptions)
   local test, absent, wish = wishOf(label, condition)
-  local limit = options.timeout or 60000
+  local limit = options.timeout or waitDefaults.timeout
   local operation, err = state:operation("wait", "watch", { timeout = limit, namespace = options.namespace,
     cluster = options.cluster, key = options.key }, { name = name, single = true })
   if not operation then return nil, err end
@@ -334,7 +378,7 @@ end
 
 --- `client.resources`: a resource by any of its names, made on first use.
 ---@param session moonpool.Session
----@return table<string, moonpool.Resource>
+---@return moonpool.Resources
 function resources.new(session)
   return setmetatable({}, {
     __name = "moonpool.Resources",

@@ -2,6 +2,8 @@
 -- table with select and, optionally, onResult and onClusterChange; given as they are, or registered under a name.
 local check = require "moonpool.check"
 
+--- Strategies to choose by name.
+---@class moonpool.strategies
 local strategies = {}
 
 --- What a strategy chooses among. The same tables come for every selection; what a strategy changes in them is undone before the next.
@@ -31,7 +33,7 @@ local strategies = {}
 ---@field err moonpool.Error?
 ---@field duration number ms
 ---@field method string
----@field path string
+---@field path string with its query
 
 --- Healthy, enabled candidates only, in the order in which they were added. `select` returns one of them, its name, or nil: then
 --- round-robin chooses. It has 10 ms of the processor and cannot wait.
@@ -40,14 +42,15 @@ local strategies = {}
 ---@field onResult fun(self: moonpool.Strategy, cluster: string, outcome: moonpool.StrategyOutcome)? after each call
 ---@field onClusterChange fun(self: moonpool.Strategy, cluster: string, change: string)? "added", "removed", "healthy", "unhealthy"
 
+--- The strategies that are built in.
 ---@class moonpool.LoadBalancingStrategy
----@field ROUND_ROBIN string
----@field LEAST_CONNECTIONS string
----@field WEIGHTED string
+---@field ROUND_ROBIN string in sequence, evenly; weights are ignored
+---@field LEAST_CONNECTIONS string the fewest leases and calls under way; ties in turn
+---@field WEIGHTED string by weight, smoothly interleaved
 ---@field RANDOM string
----@field PEAK_EWMA string
----@field RENDEZVOUS string
----@field PRIORITY string
+---@field PEAK_EWMA string the lowest latency of late, by what is under way there
+---@field RENDEZVOUS string the same cluster for the same key
+---@field PRIORITY string the lowest priority number; ties in turn
 local members = { ROUND_ROBIN = "round-robin", LEAST_CONNECTIONS = "least-connections", WEIGHTED = "weighted", RANDOM = "random",
   PEAK_EWMA = "peak-ewma", RENDEZVOUS = "rendezvous", PRIORITY = "priority" }
 
@@ -111,6 +114,7 @@ end
 ---@field onResult function?
 ---@field onClusterChange function?
 
+---@private
 ---@param where string
 ---@param strategy any
 ---@return moonpool.ChosenStrategy
@@ -136,6 +140,7 @@ end
 
 --- The strategy that a name stands for: one that is built in or registered, else what a module of that name returns (a function, a
 --- table), or registers under its own name. For the program's --strategy.
+---@private
 ---@param name string
 ---@return string|moonpool.Strategy|function?
 ---@return string? problem

@@ -14,8 +14,7 @@ local request = require "moonpool.request"
 
 local pageSize = 500
 local backoffFirst, backoffMost = 800, 30000 -- ms, before jitter
-local silence = 90000 -- ms; above the server's bookmark period
-local beginning = 30000 -- ms until the headers, which come at once
+local defaults = request.watchDefaults
 
 -- Troubles that pass: a watch that has begun outlives them.
 local passing = { connect = true, timeout = true, server = true, tooManyRequests = true, protocol = true,
@@ -23,17 +22,19 @@ local passing = { connect = true, timeout = true, server = true, tooManyRequests
 
 ---@class moonpool.WatchEvent
 ---@field type string "ADDED", "MODIFIED", "DELETED"; "BOOKMARK" when allowWatchBookmarks was asked for
----@field object table
+---@field object table of a DELETED one sometimes only its metadata
 
----@class moonpool.Watcher  Call it for the next event (a generic `for` does); `close`, or leaving the loop, ends it.
----@field session moonpool.Session
----@field operation moonpool.Operation
----@field deadline integer? ms of core.now()
----@field resourceVersion string? nil: list first
----@field continue string? the next page of the list under way
----@field round integer counts lists; an object not seen in the latest one has vanished
----@field known table<string, { version: string, round: integer, namespace: string?, name: string }> by uid
----@field begun boolean the server has answered once
+--- The changes of a set of objects: `for event in watcher do`. It outlives connections, servers that end it and forgotten versions.
+--- `close`, or leaving the loop, ends it.
+---@class moonpool.Watcher
+---@field private session moonpool.Session
+---@field private operation moonpool.Operation
+---@field private deadline integer? ms of core.now()
+---@field private resourceVersion string? nil: list first
+---@field private continue string? the next page of the list under way
+---@field private round integer counts lists; an object not seen in the latest one has vanished
+---@field private known table<string, { version: string, round: integer, namespace: string?, name: string }> by uid
+---@field private begun boolean the server has answered once
 local Watcher = { __name = "moonpool.Watcher" }
 Watcher.__index = Watcher
 
@@ -71,16 +72,19 @@ function watch.open(session, operation, settings)
   return self, nil, nil, self
 end
 
+---@private
 function Watcher:push(kind, object)
   self.pending[#self.pending + 1] = { type = kind, object = object }
 end
 
+---@private
 function Watcher:remaining()
   return self.deadline and math.max(1, self.deadline - core.now())
 end
 
 -- ------------------------------------------------------------------------------------------------------------- listing
 -- An operation like the watch's, with other options.
+---@private
 function Watcher:derive(verb, options)
   local operation = {}
   for name, value in pairs(self.operation) do operation[name] = value end
@@ -91,6 +95,7 @@ function Watcher:derive(verb, options)
   return operation
 end
 
+---@private
 function Watcher:compare(item)
   local meta = item.metadata
   local id = meta.uid or (meta.namespace or "") .. "/" .. meta.name
@@ -103,6 +108,7 @@ function Watcher:compare(item)
   self.known[id] = { version = meta.resourceVersion, round = self.round, namespace = meta.namespace, name = meta.name }
 end
 
+---@private
 function Watcher:finishList(version)
   for id, known in pairs(self.known) do
     if known.round ~= self.round then
@@ -117,6 +123,7 @@ function Watcher:finishList(version)
 end
 
 -- Fetches one page.
+---@private
 function Watcher:listPage()
   if not self.continue then self.round = self.round + 1 end
   local operation = self:derive("list", { limit = pageSize, continue = self.continue, timeout = self:remaining() })
@@ -143,11 +150,12 @@ function Watcher:listPage()
 end
 
 -- ------------------------------------------------------------------------------------------------------------ watching
+---@private
 function Watcher:openStream()
   local options = self.operation.options
   local operation = self:derive("watch", { resourceVersion = self.resourceVersion, allowWatchBookmarks = true,
     timeoutSeconds = options.timeoutSeconds or math.random(300, 600), timeout = self:remaining() or 0,
-    idleTimeout = options.idleTimeout or silence, firstByteTimeout = options.firstByteTimeout or beginning })
+    idleTimeout = options.idleTimeout or defaults.idleTimeout, firstByteTimeout = options.firstByteTimeout or defaults.firstByteTimeout })
   operation.options.resourceVersionMatch = nil
   local stream, err = self.session:stream(request.build(operation))
   if not stream then return nil, err end
@@ -155,6 +163,7 @@ function Watcher:openStream()
   return true
 end
 
+---@private
 function Watcher:closeStream()
   if self.lines then
     self.lines:close()
@@ -162,6 +171,7 @@ function Watcher:closeStream()
   end
 end
 
+---@private
 function Watcher:take(event)
   local object = event.object
   if event.type == "ERROR" then return nil, errors.fromStatus(object, self.session.info) end
@@ -178,6 +188,7 @@ function Watcher:take(event)
   return true
 end
 
+---@private
 function Watcher:readEvent()
   local line, err = self.lines:read()
   if err then return nil, err end
@@ -197,6 +208,7 @@ function Watcher:readEvent()
 end
 
 -- What to do about an error: true to go on, nil and the error to give up.
+---@private
 function Watcher:recover(err)
   local silent = self.lines and err.kind == "timeout"
   self:closeStream()
