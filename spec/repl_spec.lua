@@ -113,7 +113,7 @@ describe("the prompt", function()
     term:key "BSpace"
     term:key "BSpace"
     term:key "BSpace"
-    term:line ".. (' in %d columns'):format((require('moonpool.repl').view().width))"
+    term:line ".. (' in %d columns'):format((require('moonpool.repl').session:view().width))"
     term:waitFor "40 columns$"
     term:resize(80, 24)
   end)

@@ -1,7 +1,7 @@
 /* repl.c: the prompt: between the editor, which reads lines, and lua/moonpool/repl/, which knows what they mean.
  *
- * A line is handed to repl.take, which says what to do next; what is to be run runs as a task, so that calls may wait,
- * and Ctrl-C ends that task alone. Nothing else stops while a line is being typed: see editor.c. */
+ * A line is handed to the session in a task, so that calls may wait, and Ctrl-C ends that task alone. Nothing else
+ * stops while a line is being typed: see editor.c. */
 #include "cli/repl.h"
 
 #include <errno.h>
@@ -19,16 +19,16 @@
 
 enum { DEFAULT_COLUMNS = 80, DEFAULT_ROWS = 24 };
 
-static const char module_key; /* registry: the module moonpool.repl */
+static const char session_key; /* registry: the session, see lua/moonpool/repl/session.lua */
 
-/* Pushes a function of the module. */
-static void push_function(lua_State *L, const char *name) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key);
+/* Pushes a method of the session, and the session. */
+static void push_method(lua_State *L, const char *name) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &session_key);
   lua_getfield(L, -1, name);
-  lua_remove(L, -2);
+  lua_insert(L, -2);
 }
 
-/* --- what the module gets from here --- */
+/* --- what the session gets from here --- */
 
 /* notice(text): above the prompt while a line is being typed */
 static int terminal_notice(lua_State *L) {
@@ -75,9 +75,9 @@ static int terminal_make_folder(lua_State *L) {
 
 static const char *complete(lua_State *L, const char *line) {
   int top = lua_gettop(L);
-  push_function(L, "complete");
+  push_method(L, "complete");
   lua_pushstring(L, line);
-  const char *text = run_call(L, 1) == EXIT_OK ? lua_tostring(L, -1) : NULL;
+  const char *text = run_call(L, 2) == EXIT_OK ? lua_tostring(L, -1) : NULL;
   /* Kept by the registry until the next one. */
   static const char kept_key;
   lua_pushvalue(L, -1);
@@ -92,17 +92,21 @@ static void say(const char *text) {
   editor_notice(text, strlen(text));
 }
 
-/* Runs what is on top of the stack as a task. */
-static void run_line(lua_State *L) {
-  int code = run_call(L, 0);
+/* Hands a line over, in a task. False: it wants to leave. */
+static bool take(lua_State *L, const char *line) {
+  push_method(L, "take");
+  lua_pushstring(L, line);
+  int code = run_call(L, 2);
+  bool on = code != EXIT_OK || lua_toboolean(L, -1);
   if (code > 128)
     say(editor_is_terminal() ? "\ninterrupted" : "interrupted"); /* after the terminal's ^C */
   else if (code != EXIT_OK && lua_isstring(L, -1))
     say(lua_tostring(L, -1));
   lua_pop(L, 1);
+  return on;
 }
 
-static int start_module(lua_State *L) {
+static void open_session(lua_State *L) {
   static const luaL_Reg functions[] = {{"notice", terminal_notice},
                                        {"isTyping", terminal_is_typing},
                                        {"size", terminal_size},
@@ -113,35 +117,30 @@ static int start_module(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "moonpool.repl");
   lua_call(L, 1, 1);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
-  lua_getfield(L, -1, "start");
+  lua_getfield(L, -1, "open");
   luaL_newlib(L, functions);
-  lua_call(L, 1, 0);
-  return 0;
+  lua_call(L, 1, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &session_key);
+  lua_pop(L, 1);
 }
 
 int repl_run(lua_State *L) {
   editor_open(L, complete);
-  start_module(L);
+  open_session(L);
   run_begin_prompt(L);
   int code = EXIT_OK;
   for (bool on = true; on;) {
     lua_settop(L, 0);
-    push_function(L, "prompt");
-    lua_call(L, 0, 1);
+    push_method(L, "prompt");
+    lua_call(L, 1, 1);
     const char *line;
     switch (editor_read(L, lua_tostring(L, 1), &line)) {
     case EDITOR_LINE:
-      push_function(L, "take");
-      lua_pushstring(L, line);
-      lua_call(L, 1, 1); /* a function to run; true: go on; false: leave */
-      on = lua_toboolean(L, -1);
-      if (lua_isfunction(L, -1)) run_line(L);
+      on = take(L, line);
       break;
     case EDITOR_INTERRUPTED:
-      push_function(L, "forget");
-      lua_call(L, 0, 0);
+      push_method(L, "forget");
+      lua_call(L, 1, 0);
       break;
     case EDITOR_TERMINATED:
       code = 128 + SIGTERM;
