@@ -48,6 +48,7 @@ typedef enum moon_status {
   MOON_ACQUIRE_TIMEOUT,    /* no connection became free within acquireTimeout */
   MOON_CANCELLED,          /* the caller took the call back */
   MOON_CLOSED,             /* the pool, client or connection is closed */
+  MOON_SCRIPT,             /* a Lua script is not Lua, or raised an error that is none of these */
 } moon_status;
 
 /* The name of a status as scripts see it: "connect", "notFound", ... "ok" for MOON_OK. Never NULL. */
@@ -66,6 +67,7 @@ typedef struct moon_error {
   char *details;          /* JSON text of the Status object's `details` */
   char *continue_token;   /* with MOON_GONE: where a list may go on, though not in the state that it began with */
   bool outcome_unknown;   /* a write was sent and no answer came: the server may have carried it out */
+  char *traceback;        /* of a Lua script: where it was, in several lines that begin with the message */
 } moon_error;
 
 void moon_error_free(moon_error *err);
@@ -307,6 +309,80 @@ typedef struct moon_cluster_stats {
   moon_pool_stats pool;
 } moon_cluster_stats;
 moon_status moon_manager_get_stats(moon_manager *manager, const char *name, moon_cluster_stats *out, moon_error **err);
+
+/* --- a runtime: Lua with everything that scripts of the program have, inside a C host ---
+ *
+ * A runtime is one Lua state with Lua's own libraries, `require "moonpool"`, and what makes tasks, timers, events and
+ * waits go on: its loop. Everything of it happens inside the functions below that are said to run it, on the thread
+ * that calls them; between them nothing of it moves, except connections and health checks, which have threads of their
+ * own. A host may have as many runtimes as it likes, on one thread or on several.
+ *
+ * One thread at a time uses a runtime; it need not always be the same. The exception is moon_runtime_interrupt. A
+ * function that runs a runtime, called while it runs already (by another thread, or by a C function that Lua called),
+ * fails with MOON_INVALID.
+ *
+ * Scripts are trusted as the host's own code is: they have all of Lua's libraries. Only os.exit is not for them: it
+ * raises, since the host decides when the process ends. */
+
+typedef struct moon_runtime moon_runtime;
+struct lua_State; /* of <lua.h>; whoever uses it links with Lua too: `pkg-config --cflags --libs moonpool lua5.4` */
+
+typedef struct moon_runtime_options {
+  const char *kubeconfig; /* what scripts read that name no kubeconfig; NULL: $KUBECONFIG, ~/.kube/config, in-cluster */
+  /* Names and patterns of contexts, as the program's --context takes them, NULL-terminated: scripts have them as
+   * `clusters`, a manager over them. NULL: there is no `clusters`. */
+  const char *const *contexts;
+} moon_runtime_options;
+
+/* Makes a runtime; `options` may be NULL. Waits for nothing. Fails with MOON_CONFIG: the kubeconfig cannot be read
+ * (which is looked at only where contexts are given), or a pattern selects none of its contexts. */
+moon_status moon_runtime_new(const moon_runtime_options *options, moon_runtime **out, moon_error **err);
+/* Ends the tasks that are left, which closes what they hold, and everything else of the runtime; what it made in C
+ * (consoles, servers, pools) is closed. NULL is fine. Not while it runs. */
+void moon_runtime_free(moon_runtime *runtime);
+
+/* The state, for all that Lua's own interface can do: globals, tables, results. For the thread that uses the runtime,
+ * while it does not run. Leave its stack as it was. */
+struct lua_State *moon_runtime_lua(moon_runtime *runtime);
+
+/* Makes a C function a global of the Lua scripts. It is a lua_CFunction like any other: it runs on the thread that runs
+ * the runtime, with a state of its caller's, and may do what <lua.h> allows, raise errors and call back into Lua
+ * included. What it calls back may wait: other tasks run meanwhile. While it blocks by itself (a read of its own,
+ * moon_client_call) the whole runtime stands still. It must not call functions that run this runtime. */
+void moon_runtime_register(moon_runtime *runtime, const char *name, int (*function)(struct lua_State *L));
+
+/* These four run a task until it has ended, and the other tasks meanwhile, which are left as they are afterwards. An
+ * error that a call raised with assert (or error) keeps its kind and its fields; other errors of scripts, and files
+ * that cannot be read or are not Lua, are MOON_SCRIPT, with the place in the message. MOON_CANCELLED: interrupted. */
+
+/* Runs a file, with `argc` arguments as `...` and in the global `arg`, as the program does. */
+moon_status moon_runtime_dofile(moon_runtime *runtime, const char *path, int argc, const char *const *argv,
+                                moon_error **err);
+/* Runs a text; `name` is what messages call it (NULL: they show its beginning). */
+moon_status moon_runtime_dostring(moon_runtime *runtime, const char *code, const char *name, moon_error **err);
+/* Calls the function that stands on top of the state's stack below `nargs` arguments, and replaces all of them by
+ * `nresults` results (-1: as many as there are); by nothing when it fails. */
+moon_status moon_runtime_call(moon_runtime *runtime, int nargs, int nresults, moon_error **err);
+/* Opens the prompt for others: `moonpool attach PATH` gives it to the same user of this machine, in the state of this
+ * runtime, while the runtime runs. As moonpool.console.listen(path): fails with MOON_CONFIG where the path cannot be
+ * used. Does not keep moon_runtime_run going; closed by moon_runtime_free. */
+moon_status moon_runtime_console(moon_runtime *runtime, const char *path, moon_error **err);
+
+/* Runs until no task is left and nothing else keeps it going (a server that listens). MOON_SCRIPT: tasks have raised
+ * since the last time, and nobody has joined them; the log has their errors. MOON_CANCELLED: interrupted. */
+moon_status moon_runtime_run(moon_runtime *runtime, moon_error **err);
+/* Runs for so many ms, whatever there is to do; 0: does what is ready now. MOON_CANCELLED: interrupted. */
+moon_status moon_runtime_poll(moon_runtime *runtime, int64_t ms, moon_error **err);
+/* For a host with a loop of its own: wait until `*fd` can be read, but no longer than `*timeout_ms` (-1: no limit),
+ * then call moon_runtime_poll(runtime, 0, ...), and ask again. The descriptor is the runtime's, and the same always. */
+void moon_runtime_next(moon_runtime *runtime, int *fd, int64_t *timeout_ms);
+
+/* From any thread: ends what runs the runtime now with MOON_CANCELLED. The Lua code that runs is stopped wherever it
+ * is, also in an endless loop, and with it the task that the call is for; tasks that wait stay, and go on when the
+ * runtime runs again. When nothing runs it, nothing happens: a host that means to end has a flag of its own beside it.
+ * The host sees to it that the runtime is not freed meanwhile. The thread that runs is reached by the signal SIGURG,
+ * whose handler moonpool installs with the first runtime; the handler that was there before is called too. */
+void moon_runtime_interrupt(moon_runtime *runtime);
 
 #ifdef __cplusplus
 }

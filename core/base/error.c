@@ -47,6 +47,8 @@ const char *moon_strerror(moon_status status) {
     return "cancelled";
   case MOON_CLOSED:
     return "closed";
+  case MOON_SCRIPT:
+    return "script";
   }
   return "unknown";
 }
@@ -79,6 +81,7 @@ void moon_error_free(moon_error *err) {
   free(err->endpoint);
   free(err->details);
   free(err->continue_token);
+  free(err->traceback);
   free(err);
 }
 
@@ -92,6 +95,7 @@ moon_error *moon_error_copy(const moon_error *err) {
   copy->endpoint = moon_strdup(err->endpoint);
   copy->details = moon_strdup(err->details);
   copy->continue_token = moon_strdup(err->continue_token);
+  copy->traceback = moon_strdup(err->traceback);
   return copy;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "binding/error.h"
 #include "binding/http.h"
 #include "binding/runtime.h"
 
@@ -35,7 +36,7 @@ static void fire(moon_timer *timer) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, self);
   forget(L, self);
   lua_getiuservalue(L, -1, FUNCTION);
-  if (lua_pcall(L, 0, 0, 0)) moon_log(MOON_LOG_ERROR, "a timer failed: %s", luaL_tolstring(L, -1, NULL));
+  if (lua_pcall(L, 0, 0, 0)) moon_log(MOON_LOG_ERROR, "a timer failed: %s", moon_push_text(L, -1));
   lua_settop(L, top);
 }
 

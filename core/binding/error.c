@@ -52,6 +52,82 @@ void moon_push_error_object(lua_State *L, moon_error *err) {
   if (status != LUA_OK) lua_error(L);
 }
 
+static int text_of(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+const char *moon_push_text(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  lua_pushcfunction(L, text_of);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "an error whose __tostring raises");
+  }
+  return lua_tostring(L, -1);
+}
+
+static void copy_text(lua_State *L, const char *field, char **out) {
+  if (lua_getfield(L, 1, field) == LUA_TSTRING) moon_error_set(out, lua_tostring(L, -1));
+  lua_pop(L, 1);
+}
+
+static lua_Integer integer_field(lua_State *L, const char *field, lua_Integer otherwise) {
+  lua_getfield(L, 1, field);
+  lua_Integer value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : otherwise;
+  lua_pop(L, 1);
+  return value;
+}
+
+/* Whether the value at 1 has our metatable, which is then on the stack. */
+static bool is_error_object(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+  return lua_getmetatable(L, 1) && lua_rawequal(L, -1, -2);
+}
+
+static moon_status status_named(const char *name) {
+  for (moon_status status = MOON_CONNECT; status < MOON_SCRIPT; status++)
+    if (strcmp(name, moon_strerror(status)) == 0) return status;
+  return MOON_SCRIPT;
+}
+
+/* What build does, the other way round: the value at 1 into the error at 2. */
+static int unbuild(lua_State *L) {
+  moon_error *err = lua_touserdata(L, 2);
+  if (!is_error_object(L)) {
+    moon_error_set(&err->message, moon_push_text(L, 1));
+    return 0;
+  }
+  lua_settop(L, 1);
+  if (lua_getfield(L, 1, "kind") == LUA_TSTRING) err->kind = status_named(lua_tostring(L, -1));
+  copy_text(L, "message", &err->message);
+  copy_text(L, "reason", &err->reason);
+  copy_text(L, "cluster", &err->cluster);
+  copy_text(L, "endpoint", &err->endpoint);
+  copy_text(L, "continue", &err->continue_token);
+  err->http_status = (int)integer_field(L, "status", 0);
+  err->attempts = (int)integer_field(L, "attempts", 0);
+  err->retry_after_ms = integer_field(L, "retryAfter", -1);
+  lua_getfield(L, 1, "outcomeUnknown");
+  err->outcome_unknown = lua_toboolean(L, -1);
+  if (lua_getfield(L, 1, "details") == LUA_TTABLE) {
+    moon_buffer *text = moon_json_push_buffer(L);
+    if (moon_json_write(L, -2, 0, text)) moon_error_set(&err->details, text->data);
+  }
+  return 0;
+}
+
+moon_error *moon_error_at(lua_State *L, int index) {
+  moon_error *err = moon_error_new(MOON_SCRIPT, "an error without a text");
+  lua_pushvalue(L, index);
+  lua_pushcfunction(L, unbuild);
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, err);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1); /* out of memory, or a field of a script's own: keep the rest */
+  return err;
+}
+
 /* Remembers the error object on top, for whoever ends with "a nil value" because it did not look. */
 static void keep_last(lua_State *L) {
   lua_pushvalue(L, -1);

@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "binding/error.h"
 #include "binding/fields.h"
 #include "binding/scheduler.h"
 #include "cluster/network.h"
@@ -190,7 +191,7 @@ static void deliver_queued(moon_hub *hub, lua_State *L) {
     lua_pushcfunction(L, call_listener);
     lua_pushlightuserdata(L, &event);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-      moon_log(MOON_LOG_ERROR, "a listener raised: %s", luaL_tolstring(L, -1, NULL));
+      moon_log(MOON_LOG_ERROR, "a listener raised: %s", moon_push_text(L, -1));
       lua_pop(L, 2);
     }
     moon_event_clear(&event);
@@ -411,7 +412,9 @@ static int hub_gc(lua_State *L) {
   free(hub->closing);
   for (size_t i = 0; i < hub->reactor_count; i++) end_reactor(hub->reactors[i]);
   free(hub->reactors);
-  if (atomic_fetch_sub(&hubs, 1) == 1) moon_reactors_await_end(ENDING_MS); /* those of plugins and probes */
+  bool last = atomic_fetch_sub(&hubs, 1) == 1;
+  /* The process is about to end: those of plugins and probes first. A C host goes on, and may have its own. */
+  if (last && !hub->runtime->host) moon_reactors_await_end(ENDING_MS);
   moon_event_queue_release(hub->queue);
   release_hub(hub);
   return 0;

@@ -96,3 +96,13 @@ int luaopen_moonpool(lua_State *L) {
   }
   return luaL_error(L, "the module 'moonpool' is not built in");
 }
+
+void moon_universe_open(lua_State *L) {
+  luaL_openlibs(L);
+  luaL_requiref(L, "moonpool.core", luaopen_moonpool_core, 0);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_moonpool);
+  lua_setfield(L, -2, "moonpool");
+  lua_pop(L, 2);
+  moon_modules_preload(L);
+}

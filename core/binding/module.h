@@ -9,6 +9,9 @@
 int luaopen_moonpool(lua_State *L);
 /* The C module alone (see lua/meta/core.lua). */
 int luaopen_moonpool_core(lua_State *L);
+/* Makes a universe of a fresh state, as the program and C hosts have it: Lua's libraries, the coroutines of the
+ * runtime, `moonpool` for require. */
+void moon_universe_open(lua_State *L);
 /* Puts the modules that are built in into package.preload. */
 void moon_modules_preload(lua_State *L);
 

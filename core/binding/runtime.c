@@ -197,6 +197,25 @@ static void look_for_io(moon_runtime *runtime, bool may_sleep) {
   pthread_mutex_unlock(&runtime->lock);
 }
 
+void moon_runtime_look(moon_runtime *runtime) {
+  look_for_io(runtime, false);
+}
+
+int64_t moon_runtime_prepare_sleep(moon_runtime *runtime) {
+  uv_timer_stop(&runtime->timer);
+  uv_run(&runtime->loop, UV_RUN_NOWAIT); /* also tells the descriptor what is watched */
+  pthread_mutex_lock(&runtime->lock);
+  runtime->asleep = moon_list_empty(&runtime->queue);
+  bool ready = !runtime->asleep;
+  pthread_mutex_unlock(&runtime->lock);
+  if (ready || !moon_list_empty(&runtime->taken) || !moon_list_empty(&runtime->ready)) return 0;
+  int64_t limit_ms = uv_backend_timeout(&runtime->loop), due_ms = moon_timers_next_ms(&runtime->timers);
+  if (due_ms < 0) return limit_ms;
+  int64_t delay_ms = due_ms - moon_clock_now_ms();
+  if (delay_ms < 0) delay_ms = 0;
+  return limit_ms < 0 || delay_ms < limit_ms ? delay_ms : limit_ms;
+}
+
 bool moon_runtime_drive(moon_runtime *runtime, lua_State *L, bool (*over)(void *ctx), void *ctx) {
   runtime->depth++;
   lua_checkstack(L, LUA_MINSTACK);

@@ -1,7 +1,8 @@
 /* runtime.h: the Lua thread: its loop, its tasks, and how C operations make Lua wait.
  *
- * One moon_runtime belongs to one Lua universe (lua_State and its coroutines) and to the thread that runs it. It has a
- * libuv loop of its own, a queue that other threads append to, and the scheduler's tasks. Only this thread touches the
+ * One moon_runtime belongs to one Lua universe (lua_State and its coroutines) and to the thread that runs it: the
+ * program's, stock Lua's, or the one that a C host has made (moon_runtime_new of moonpool.h; embed.c). It has a libuv
+ * loop of its own, a queue that other threads append to, and the scheduler's tasks. Only this thread touches the
  * lua_State.
  *
  * How a C function waits: it makes its operation (usually a userdata marked to-be-closed, so that ending the coroutine
@@ -20,8 +21,7 @@
 
 #include "base/list.h"
 #include "base/timers.h"
-
-typedef struct moon_runtime moon_runtime;
+#include "moonpool.h"
 
 /* The runtime of this universe; made on first use (by luaopen_moonpool_core). Never NULL. */
 moon_runtime *moon_runtime_of(lua_State *L);

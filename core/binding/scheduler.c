@@ -75,7 +75,7 @@ static void finish(moon_script_task *task, lua_State *L, moon_task_state state) 
 /* Where it happened, for the log: the error's text and the stack of the coroutine, before that is unwound. */
 static void keep_traceback(moon_script_task *task, lua_State *L) {
   lua_State *co = task->co;
-  const char *text = luaL_tolstring(co, -1, NULL);
+  const char *text = moon_push_text(co, -1);
   luaL_traceback(L, co, text, 0);
   lua_pop(co, 1);
   task->traceback = moon_strdup(lua_tostring(L, -1));
@@ -113,7 +113,7 @@ static void end_suspended(moon_script_task *task, lua_State *L) {
   }
   bool interrupted = lua_status(task->co) > LUA_YIELD;
   if (close_coroutine(task) != LUA_OK && !interrupted) {
-    const char *text = luaL_tolstring(task->co, -1, NULL);
+    const char *text = moon_push_text(task->co, -1);
     moon_log(MOON_LOG_ERROR, "while a cancelled task was closed: %s", text);
   }
   lua_settop(task->co, 0);
@@ -205,6 +205,34 @@ void moon_scheduler_end_stopped(moon_runtime *runtime, lua_State *L, const moon_
 
 void moon_scheduler_report_unjoined(moon_runtime *runtime) {
   while (!moon_list_empty(&runtime->unjoined)) report(MOON_ENTRY(runtime->unjoined.next, moon_script_task, node));
+}
+
+static bool task_over(void *ctx) {
+  return ((const moon_script_task *)ctx)->state != MOON_TASK_RUNNING;
+}
+
+bool moon_script_task_drive(lua_State *L, moon_script_task *task) {
+  return moon_runtime_drive(task->runtime, L, task_over, task);
+}
+
+int moon_script_task_take_results(lua_State *L, moon_script_task *task) {
+  int count = task->nresults;
+  luaL_checkstack(L, count, "too many results");
+  lua_xmove(task->co, L, count);
+  task->nresults = 0;
+  return count;
+}
+
+static bool all_over(void *ctx) {
+  return moon_runtime_is_idle(ctx);
+}
+
+bool moon_scheduler_drive_all(lua_State *L) {
+  moon_runtime *runtime = moon_runtime_of(L);
+  if (!moon_runtime_drive(runtime, L, all_over, runtime)) return false;
+  lua_gc(L, LUA_GCCOLLECT); /* failed tasks that nobody can join any more report themselves */
+  moon_scheduler_report_unjoined(runtime);
+  return true;
 }
 
 void moon_runtime_spawn(lua_State *L, int nargs) {

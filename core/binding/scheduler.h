@@ -80,11 +80,24 @@ struct moon_runtime {
   int stop_count;                 /* how often the hook raised since */
   char *stopped_at;               /* where it raised first, with a traceback; NULL: nowhere yet */
   int closing;                    /* coroutines being closed: their code is not stopped */
+
+  /* Of a C host's runtime (embed.c). */
+  lua_State *host;       /* the main state; NULL: this universe is not a host's */
+  bool entered;          /* a thread runs it (guarded by lock, as the next) */
+  pthread_t thread;      /* which */
+  atomic_bool interrupt; /* wanted of that run; taken back with its end */
+  moon_runtime *below;   /* what that thread ran already: a C function called from there runs this one */
+  bool unblocked;        /* that thread had the signal blocked */
+  size_t failures_told;  /* of failed_unjoined */
 };
 
 /* --- runtime.c --- */
 /* Runs the loop until `over(ctx)`, or until the runtime is told to stop; false then. Never raises. */
 bool moon_runtime_drive(moon_runtime *runtime, lua_State *L, bool (*over)(void *ctx), void *ctx);
+/* Looks for I/O once, without sleeping: what it brings runs in the next turn of a run of the loop. */
+void moon_runtime_look(moon_runtime *runtime);
+/* Somebody else will sleep in our place, on uv_backend_fd of the loop: for so many ms at most (-1: no limit). */
+int64_t moon_runtime_prepare_sleep(moon_runtime *runtime);
 /* Nothing is taken from other threads any more: what waits, and what comes, runs with L == NULL. */
 void moon_runtime_close(moon_runtime *runtime);
 /* True when no task is left but those that wait for exactly this, and nothing holds the program. */
@@ -103,6 +116,13 @@ void moon_scheduler_report_unjoined(moon_runtime *runtime);
 moon_script_task *moon_script_task_at(lua_State *L, int index);
 /* Somebody has seen how it ended: its failure is not reported any more. */
 void moon_script_task_join(moon_script_task *task);
+/* Runs the loop until the task has ended: true, or until the runtime is told to stop. */
+bool moon_script_task_drive(lua_State *L, moon_script_task *task);
+/* DONE: moves its results onto L, once; returns how many. Raises when there are too many. */
+int moon_script_task_take_results(lua_State *L, moon_script_task *task);
+/* Runs the loop until nothing is left to run for: true, and failures that nobody will join have been logged; or until
+ * the runtime is told to stop. */
+bool moon_scheduler_drive_all(lua_State *L);
 /* Adds spawn, sleep, run, poll, currentTask, now to the table on top. */
 int moon_scheduler_open(lua_State *L);
 

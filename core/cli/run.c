@@ -107,7 +107,7 @@ static void explain_nil(lua_State *L, const char *traceback) {
     fprintf(stderr,
             "moonpool: is it the nil of a call that failed? The last one said: %s\n"
             "moonpool: local result = assert(call()) ends the script there, with what the call says\n",
-            luaL_tolstring(L, -1, NULL));
+            moon_push_text(L, -1));
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -126,16 +126,11 @@ static int after_interruption(lua_State *L) {
   return 128 + signal_number;
 }
 
-static bool task_over(void *ctx) {
-  return ((const moon_script_task *)ctx)->state != MOON_TASK_RUNNING;
-}
-
 int run_chunk(lua_State *L, int nargs) {
-  moon_runtime *runtime = moon_runtime_of(L);
   catch_signals(L, SCRIPT_PATIENCE);
   moon_runtime_spawn(L, nargs);
   moon_script_task *task = moon_script_task_at(L, -1);
-  if (!moon_runtime_drive(runtime, L, task_over, task)) {
+  if (!moon_script_task_drive(L, task)) {
     lua_pop(L, 1);
     return after_interruption(L);
   }
@@ -148,9 +143,7 @@ int run_chunk(lua_State *L, int nargs) {
     return EXIT_SCRIPT;
   }
   int handle_index = lua_gettop(L);
-  luaL_checkstack(L, task->nresults, "too many results");
-  lua_xmove(task->co, L, task->nresults);
-  task->nresults = 0;
+  moon_script_task_take_results(L, task);
   lua_remove(L, handle_index);
   return EXIT_OK;
 }
@@ -159,10 +152,9 @@ void run_begin_prompt(lua_State *L) {
   catch_signals(L, PROMPT_PATIENCE);
 }
 
-/* Returns the signal, or 0. */
-static int drive(lua_State *L, bool (*over)(void *ctx), void *ctx, const moon_script_task *task) {
+/* Returns the signal. */
+static int end_stopped(lua_State *L, const moon_script_task *task) {
   moon_runtime *runtime = moon_runtime_of(L);
-  if (moon_runtime_drive(runtime, L, over, ctx)) return 0;
   int signal_number = interrupted_by;
   moon_runtime_resume_after_stop(runtime);
   moon_scheduler_end_stopped(runtime, L, task);
@@ -172,17 +164,17 @@ static int drive(lua_State *L, bool (*over)(void *ctx), void *ctx, const moon_sc
 }
 
 int run_until(lua_State *L, bool (*over)(void *ctx), void *ctx) {
-  return drive(L, over, ctx, NULL);
+  return moon_runtime_drive(moon_runtime_of(L), L, over, ctx) ? 0 : end_stopped(L, NULL);
 }
 
 int run_call(lua_State *L, int nargs) {
   moon_runtime_spawn(L, nargs);
   moon_script_task *task = moon_script_task_at(L, -1);
-  int signal_number = drive(L, task_over, task, task);
+  int signal_number = moon_script_task_drive(L, task) ? 0 : end_stopped(L, task);
   moon_script_task_join(task);
   int code = signal_number ? 128 + signal_number : task->state == MOON_TASK_DONE ? EXIT_OK : EXIT_SCRIPT;
   if (code == EXIT_SCRIPT && task->state == MOON_TASK_FAILED) {
-    lua_pushstring(L, luaL_tolstring(task->co, -1, NULL));
+    lua_pushstring(L, moon_push_text(task->co, -1));
   } else if (code == EXIT_OK && task->nresults > 0) {
     lua_settop(task->co, -task->nresults); /* the first result */
     task->nresults = 0;
@@ -194,18 +186,11 @@ int run_call(lua_State *L, int nargs) {
   return code;
 }
 
-static bool all_over(void *ctx) {
-  return moon_runtime_is_idle(ctx);
-}
-
 int run_rest(lua_State *L) {
-  moon_runtime *runtime = moon_runtime_of(L);
   catch_signals(L, SCRIPT_PATIENCE);
-  if (!moon_runtime_drive(runtime, L, all_over, runtime)) return after_interruption(L);
+  if (!moon_scheduler_drive_all(L)) return after_interruption(L);
   leave_signals();
-  lua_gc(L, LUA_GCCOLLECT); /* failed tasks that nobody can join any more report themselves */
-  moon_scheduler_report_unjoined(runtime);
-  return runtime->failed_unjoined > 0 ? EXIT_SCRIPT : EXIT_OK;
+  return moon_runtime_of(L)->failed_unjoined > 0 ? EXIT_SCRIPT : EXIT_OK;
 }
 
 void run_end(lua_State *L) {
@@ -224,15 +209,10 @@ static int os_exit(lua_State *L) {
 }
 
 void run_open(lua_State *L) {
-  luaL_openlibs(L);
   handle(SIGPIPE, on_broken_pipe);
-  luaL_requiref(L, "moonpool.core", luaopen_moonpool_core, 0);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, luaopen_moonpool);
-  lua_setfield(L, -2, "moonpool");
-  moon_modules_preload(L);
+  moon_universe_open(L);
   lua_getglobal(L, "os");
   lua_pushcfunction(L, os_exit);
   lua_setfield(L, -2, "exit");
-  lua_pop(L, 3);
+  lua_pop(L, 1);
 }
