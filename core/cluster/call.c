@@ -164,7 +164,7 @@ static bool is_outcome_unknown(const moon_call *call, const moon_error *err) {
 
 static void exchange_done(moon_exchange *exchange, moon_error *err) {
   moon_call *call = MOON_ENTRY(exchange, moon_call, exchange);
-  if (moon_log_enabled(MOON_LOG_DEBUG)) call_log_attempt(call, err);
+  if (moon_log_wants_requests()) call_log_attempt(call, err);
   call_note_outcome(call, err);
   if (err && is_outcome_unknown(call, err)) call->outcome_unknown = true;
   if (!err && call->response.status == 401) call_note_refusal(call);

@@ -1,7 +1,5 @@
 /* call_outcome.c: what the end of an attempt means: for what is believed of the server, for the person who reads the
  * error, and for whether, when and where to try again. Decisions only; runs on the call's reactor. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,14 +68,20 @@ moon_error *call_status_error(const moon_call *call) {
 
 void call_log_attempt(const moon_call *call, const moon_error *err) {
   const moon_exchange *exchange = &call->exchange;
-  char outcome[160];
-  if (err)
-    snprintf(outcome, sizeof outcome, "%s", err->message);
-  else
-    snprintf(outcome, sizeof outcome, "%d", call->response.status);
-  moon_log(MOON_LOG_DEBUG, "request: %s %.200s: cluster %s, connection %" PRIu64 ", attempt %d: %s, %.1f ms",
-           call->request->method, call->request->path, moon_cluster_name(call->route.cluster), moon_conn_id(call->conn),
-           call->attempts_before + call->attempts, outcome, (double)(moon_clock_now_ns() - exchange->begun_ns) / 1e6);
+  enum { MOST_FIELDS = 10 };
+  moon_log_field fields[MOST_FIELDS];
+  size_t count = 0;
+  fields[count++] = moon_log_text("cluster", moon_cluster_name(call->route.cluster));
+  fields[count++] = moon_log_integer("connection", (int64_t)moon_conn_id(call->conn));
+  fields[count++] = moon_log_text("endpoint", moon_dialer_endpoint(moon_endpoint_dialer(call->endpoint)));
+  fields[count++] = moon_log_text("method", call->request->method);
+  fields[count++] = moon_log_text("path", call->request->path);
+  if (call->response.status) fields[count++] = moon_log_integer("status", call->response.status);
+  fields[count++] = moon_log_integer("attempt", call->attempts_before + call->attempts);
+  fields[count++] = moon_log_number("duration", (double)((moon_clock_now_ns() - exchange->begun_ns) / 1000) / 1000);
+  fields[count++] = moon_log_integer("bytes", (int64_t)exchange->received);
+  if (err) fields[count++] = moon_log_text("error", err->message);
+  moon_log_request(fields, count);
 }
 
 /* --- for the server's health --- */

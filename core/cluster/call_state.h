@@ -49,7 +49,8 @@ struct moon_call {
 void call_note_outcome(moon_call *call, const moon_error *err);
 /* The server does not accept who we say we are: has the credentials renewed, the first time. */
 void call_note_refusal(moon_call *call);
-/* A line for the log: what was asked where, over which connection, and how that ended. */
+/* The line of an attempt in the log: what was asked where, over which connection, and how that ended. `duration` is
+ * in ms, `bytes` those of the answer's body. */
 void call_log_attempt(const moon_call *call, const moon_error *err);
 /* The error that the response stands for, with what a person should know; NULL for 2xx. */
 moon_error *call_status_error(const moon_call *call);

@@ -498,11 +498,20 @@ function core.writePrivateFile(path, text) end
 --- How wide the terminal is that standard error goes to; nil: it goes elsewhere, or the terminal cannot redraw a line.
 ---@return integer?
 function core.terminalColumns() end
---- Sends log lines to fn(level, text) on the Lua thread; nil: standard error.
+--- Sends log lines to fn(level, message, fields or nil) on the Lua thread; nil: standard error.
 function core.setLogger(fn) end
+--- Sends the lines of requests to fn(level, message, fields) besides, whatever the level; nil: to nobody.
+function core.followRequests(fn) end
 ---@param level string "debug" | "info" | "warn" | "error" | "off"
 ---@return string before
 function core.setLogLevel(level) end
-function core.log(level, text) end
+---@param format string "text" | "json", of standard error
+---@return string before
+function core.setLogFormat(format) end
+--- Whether lines of that level are shown.
+---@return boolean
+function core.isLogged(level) end
+--- log(level, message, name, value, name, value ...)
+function core.log(level, message, ...) end
 
 return core

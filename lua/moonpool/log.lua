@@ -1,4 +1,5 @@
--- log.lua: where log lines go: standard error (the core's own way), or the loggers that scripts gave.
+-- log.lua: where log lines go: standard error (the core's own way: as text or JSON), or the loggers that scripts gave. A line is a
+-- message and fields, which are data until somebody writes them. At level debug each attempt of a request has a line, "request".
 --
 -- A logger is any table with debug/info/warn/error(self, message, fields). While at least one is attached, every line of
 -- the runtime goes to the attached ones and not to standard error. One that raises is reported once and taken away.
@@ -23,13 +24,14 @@ local log = {}
 local levels = { "debug", "info", "warn", "error" }
 local attached = {} ---@type moonpool.Logger[] a logger is here once for every attach
 
-local function fieldText(fields)
-  local parts = {}
+--- Writes a line to standard error, its fields in order.
+local function print(level, message, fields)
+  local flat = {}
   for _, key in ipairs(check.keys(fields or {})) do
-    local value = tostring(fields[key])
-    parts[#parts + 1] = (" %s=%s"):format(key, value:find('[%s"=]') and ("%q"):format(value) or value)
+    flat[#flat + 1] = key
+    flat[#flat + 1] = fields[key]
   end
-  return table.concat(parts)
+  core.log(level, message, table.unpack(flat))
 end
 
 local deliver
@@ -51,18 +53,18 @@ function deliver(level, message, fields)
       if not ok then
         removeAll(logger)
         deliver("error", ("the logger raised an error and is not used any more: %s"):format(tostring(problem)))
-        if #attached == 0 then core.log(level, message .. fieldText(fields)) end
+        if #attached == 0 then print(level, message, fields) end
       end
     end
   end
-  if #loggers == 0 then core.log(level, message .. fieldText(fields)) end
+  if #loggers == 0 then print(level, message, fields) end
 end
 
 for _, level in ipairs(levels) do
   log[level] = function(message, fields)
     check.value(("log.%s: argument 1 (message)"):format(level), message, "text")
     if fields ~= nil then check.value(("log.%s: argument 2 (fields)"):format(level), fields, "table") end
-    deliver(level, message, fields)
+    if core.isLogged(level) then deliver(level, message, fields) end
   end
 end
 
@@ -73,6 +75,28 @@ function log.setLevel(level)
     check.misuse('log.setLevel: expected debug, info, warn, error or off, got "%s"', tostring(level))
   end
   core.setLogLevel(level)
+end
+
+--- How lines look on standard error: "text" (the default), `moonpool: warn: message name=value`, or "json", an object a line:
+--- `{"time":"2026-01-31T08:30:00.123Z","level":"warn","message":"...","fields":{...}}`.
+---@param format "text"|"json"
+function log.setFormat(format)
+  if format ~= "text" and format ~= "json" then
+    check.misuse('log.setFormat: expected text or json, got "%s"', tostring(format))
+  end
+  core.setLogFormat(format)
+end
+
+--- Fields as text, " name=value name=value"; "" when there are none.
+---@param fields table?
+---@return string
+function log.fieldText(fields)
+  local parts = {}
+  for _, key in ipairs(check.keys(fields or {})) do
+    local value = tostring(fields[key])
+    parts[#parts + 1] = (" %s=%s"):format(key, (value == "" or value:find '[%s"=]') and ("%q"):format(value) or value)
+  end
+  return table.concat(parts)
 end
 
 --- Raises unless the table can be a logger.
@@ -94,7 +118,7 @@ end
 function log.attach(logger)
   attached[#attached + 1] = logger
   if #attached == 1 then
-    core.setLogger(function(level, text) deliver(level, text) end)
+    core.setLogger(deliver)
   end
 end
 
@@ -108,6 +132,29 @@ function log.detach(logger)
     end
   end
   if #attached == 0 then core.setLogger(nil) end
+end
+
+-- ------------------------------------------------------------------------------------------------------------ requests
+local followers = {} ---@type table<fun(fields: table), true>
+
+local function tellFollowers(_, _, fields)
+  local told = {}
+  for follower in pairs(followers) do told[#told + 1] = follower end
+  for _, follower in ipairs(told) do follower(fields) end
+end
+
+--- Calls fn after each attempt of a request, whatever the log's level, with the fields of its line in the log: cluster, connection,
+--- endpoint, method, path, status, attempt, duration (ms), bytes (of the answer's body), error.
+---@param fn fun(fields: table)
+function log.follow(fn)
+  followers[fn] = true
+  core.followRequests(tellFollowers)
+end
+
+---@param fn fun(fields: table)
+function log.unfollow(fn)
+  followers[fn] = nil
+  if not next(followers) then core.followRequests(nil) end
 end
 
 return log

@@ -117,7 +117,7 @@ static void finds_the_default_files(void **state) {
   free(empty_home);
 }
 
-static void ignore_log(void *ctx, moon_log_level level, const char *text) {
+static void ignore_log(void *ctx, const moon_log_line *line) {
   ++*(int *)ctx;
 }
 

@@ -431,10 +431,10 @@ struct log_lines {
   int count;
 };
 
-static void keep_line(void *ctx, moon_log_level level, const char *text) {
+static void keep_line(void *ctx, const moon_log_line *line) {
   struct log_lines *lines = ctx;
   free(lines->last);
-  lines->last = moon_strdup(text);
+  lines->last = moon_strdup(line->message);
   lines->count++;
 }
 

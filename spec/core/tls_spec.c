@@ -424,8 +424,8 @@ static void refuses_certificates_and_keys_that_cannot_be_used(void **state) {
   tls_server_stop(server);
 }
 
-static void keep_log(void *ctx, moon_log_level level, const char *text) {
-  moon_buffer_addf(ctx, "%s: %s\n", moon_log_level_name(level), text);
+static void keep_log(void *ctx, const moon_log_line *said) {
+  moon_log_write(said, MOON_LOG_TEXT, ctx);
 }
 
 static void uses_the_good_certificates_of_a_list_and_says_so(void **state) {
