@@ -23,9 +23,10 @@ static int check_kubeconfig(const char *path) {
   return EXIT_USAGE;
 }
 
-static void set_log_level(const char *name) {
+static void set_up_log(const char *name, const char *format) {
   for (int level = MOON_LOG_DEBUG; name && level <= MOON_LOG_OFF; level++)
     if (strcmp(name, moon_log_level_name((moon_log_level)level)) == 0) moon_log_set_level((moon_log_level)level);
+  if (format) moon_log_set_format(strcmp(format, "json") == 0 ? MOON_LOG_JSON : MOON_LOG_TEXT);
 }
 
 /* The global `arg`, as lua makes it: the script at 0, its arguments above, what came before it below. */
@@ -218,7 +219,7 @@ static int protected_main(lua_State *L) {
 static int run_program(int argc, char **argv, const options *given) {
   int code = check_kubeconfig(options_value(given, OPTION_KUBECONFIG));
   if (code != EXIT_OK) return code;
-  set_log_level(options_value(given, OPTION_LOG_LEVEL));
+  set_up_log(options_value(given, OPTION_LOG_LEVEL), options_value(given, OPTION_LOG_FORMAT));
   if (options_has(given, OPTION_VERSION) || options_has(given, OPTION_INTERACTIVE))
     printf("moonpool %s (%s)\n", moon_version(), LUA_RELEASE);
   lua_State *L = luaL_newstate();

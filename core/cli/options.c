@@ -55,6 +55,10 @@ static const option table[OPTION_COUNT] = {
                           .argument = "LEVEL",
                           .words = "debug info warn error off",
                           .text = "debug, info, warn (default), error or off"},
+    [OPTION_LOG_FORMAT] = {.name = "log-format",
+                           .argument = "FORMAT",
+                           .words = "text json",
+                           .text = "how log lines look on standard error: text (default), or json, an object a line"},
     [OPTION_VERSION] = {.letter = "v", .name = "version", .text = "say the version"},
     [OPTION_HELP] = {.letter = "h", .name = "help", .text = "this text"},
 };

@@ -102,12 +102,7 @@ end }
 all.trace = { usage = ":trace on|off", text = "each request: cluster, connection, attempt, status, duration",
   run = function(argument, session)
     if not oneOf(session, ":trace", argument, { "on", "off" }) then return end
-    if argument == "on" and not session.levelBefore then
-      session.levelBefore = core.setLogLevel "debug"
-    elseif argument == "off" and session.levelBefore then
-      core.setLogLevel(session.levelBefore)
-      session.levelBefore = nil
-    end
+    session:trace(argument == "on")
   end }
 
 all.traceback = { usage = ":traceback", text = "where the last error came from", run = function(_, session)

@@ -13,7 +13,9 @@ local levels = { debug = "debug", info = "info", warn = "warning", error = "erro
 local function makeLogger(self)
   local logger = {}
   for level, word in pairs(levels) do
-    logger[level] = function(_, message) self:say(word .. ": " .. show.cleanLines(message)) end
+    logger[level] = function(_, message, fields)
+      self:say(word .. ": " .. show.cleanLines(message .. log.fieldText(fields)))
+    end
   end
   return logger
 end

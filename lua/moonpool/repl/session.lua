@@ -7,6 +7,7 @@
 local core = require "moonpool.core"
 local environment = require "moonpool.repl.environment"
 local errors = require "moonpool.errors"
+local log = require "moonpool.log"
 local program = require "moonpool.program"
 local show = require "moonpool.repl.show"
 local tables = require "moonpool.tables"
@@ -24,7 +25,7 @@ local session = {}
 ---@field events boolean whether notices about clusters are shown
 ---@field confirm boolean whether writes to several clusters ask first
 ---@field statement moonpool.repl.Statement? the one that runs
----@field levelBefore string? the log's level before :trace on
+---@field follower fun(fields: table)? while requests are traced
 local Session = {}
 Session.__index = Session
 
@@ -262,6 +263,25 @@ local told = {
   end,
   strategyError = function(_, message) return message end,
 }
+
+local function traceLine(fields)
+  local outcome = fields.error or tostring(fields.status)
+  return ("trace: %s %s: cluster %s, connection %d, attempt %d: %s, %.1f ms"):format(fields.method, fields.path, fields.cluster,
+    fields.connection, fields.attempt, outcome, fields.duration)
+end
+
+--- Whether this session shows each request of the program.
+---@param on boolean
+function Session:trace(on)
+  if on == (self.follower ~= nil) then return end
+  if on then
+    self.follower = function(fields) self:say(show.cleanLines(traceLine(fields))) end
+    log.follow(self.follower)
+  else
+    log.unfollow(self.follower)
+    self.follower = nil
+  end
+end
 
 --- Tells what happens to the clusters of a manager.
 ---@param manager moonpool.ConnectionManager
