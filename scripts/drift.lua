@@ -1,7 +1,7 @@
 -- drift.lua: in what an object differs from one cluster to the next
 --
---   moonpool run drift deployment/checkout -n shop --clusters 'prod-*'
---   moonpool run drift configmap/flags -n shop --clusters 'prod-*' --base prod-eu
+--   moonpool run drift deployment/cart -n shop --clusters 'prod-*'
+--   moonpool run drift configmap/cart-config -n shop --clusters 'prod-*' --base prod-eu --ignore metadata.labels
 local script = require "moonpool.script"
 local json = require("moonpool").json
 

@@ -1,7 +1,7 @@
 -- expiry.lua: certificates and tokens in secrets, and those of the kubeconfig, that end soon or have ended
 --
 --   moonpool run expiry --clusters '*' --within 30d
---   moonpool run expiry --clusters 'prod-*' --within 14d --check
+--   moonpool run expiry --clusters 'prod-*' --within 14d --check     # exit code 1 when something ends soon
 local script = require "moonpool.script"
 local core = require "moonpool.core"
 local convert = require("moonpool.arguments").convert

@@ -1,8 +1,8 @@
 -- find.lua: objects anywhere, by name, image or label
 --
 --   moonpool run find 'checkout*' --clusters 'prod-*'
---   moonpool run find --image '*nginx:1.2*' --clusters '*'
---   moonpool run find --kind certificates.cert-manager.io -l team=shop
+--   moonpool run find --image '*/checkout:v1.*' --clusters '*'
+--   moonpool run find --kind roles.rbac.authorization.k8s.io --kind pvc -l team=shop
 local script = require "moonpool.script"
 
 local run = script.new("find", "Finds objects in all namespaces of all selected clusters, by name, image or label.", { namespaced = true })

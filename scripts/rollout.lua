@@ -1,7 +1,7 @@
 -- rollout.lua: restarts or scales deployments, cluster after cluster in waves, and stops where something goes wrong
 --
---   moonpool run rollout restart -n shop -l app=checkout --clusters 'prod-*' --dry-run
---   moonpool run rollout scale checkout-1 --replicas 8 -n shop --clusters 'prod-*'
+--   moonpool run rollout restart -n shop -l app=cart --clusters 'prod-*' --dry-run
+--   moonpool run rollout scale cart --replicas 8 -n shop --clusters 'prod-*'
 local script = require "moonpool.script"
 local convert = require("moonpool.arguments").convert
 

@@ -1,7 +1,7 @@
 -- stuck.lua: pods that do not get anywhere, each with its likely cause
 --
 --   moonpool run stuck --clusters '*'
---   moonpool run stuck --clusters 'prod-*' --older 15m --check
+--   moonpool run stuck --clusters 'prod-*' --older 15m --check     # exit code 1 when a pod is stuck
 local script = require "moonpool.script"
 local convert = require("moonpool.arguments").convert
 
