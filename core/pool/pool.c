@@ -199,15 +199,17 @@ moon_pool *pool_new(const char *name, const moon_pool_options *options, const mo
   moon_list_init(&pool->net_queue);
   moon_timer_init(&pool->retry_timer, retry_timer_fired);
   moon_timer_init(&pool->grace_timer, grace_timer_fired);
+  moon_timer_init(&pool->warm_up_timer, warm_up_timer_fired);
 
   struct work work;
   pool_lock(pool, &work);
   pool->filling = options->enable_warmup && !options->single_use;
-  if (pool->filling) {
-    pool->warming = options->min_connections;
-    for (int i = 0; i < options->min_connections; i++) conn_new(pool)->warmup = true;
+  if (pool->filling && options->min_connections > 0) {
+    pool->pathfinding = options->min_connections > 1;
+    warm_up(pool, 1);
+  } else {
+    note_ready(pool, NULL);
   }
-  if (!pool->warming) note_ready(pool, NULL);
   pool_unlock(pool);
   return pool;
 }
@@ -252,6 +254,7 @@ static void close_pool(moon_pool *pool, int64_t grace_ms) {
   if (pool->closed) return;
   pool->closed = true;
   moon_timers_stop(&pool->timers, &pool->retry_timer);
+  moon_timers_stop(&pool->timers, &pool->warm_up_timer);
   moon_waiter *waiter;
   while ((waiter = oldest_waiter(pool)))
     answer_waiter(pool, waiter, NULL, moon_error_new(MOON_CLOSED, "pool %s is closed", pool->name));

@@ -42,8 +42,10 @@
  *     fails too the server is down: all who wait get the error, and those who ask during the following back-offs get
  *     the last one at once; who asks after a back-off causes the next attempt. While other connections are alive a
  *     failed connect fails nobody. Never a spin.
- *   - min_connections are made at once (enable_warmup) or, without warm-up, in the background from the first wait
- *     on.
+ *   - The warm-up (enable_warmup) makes one connection at once, and the rest of min_connections together 20 ms after
+ *     that one is there: the first request does not share the way with handshakes that nobody waits for, the later ones
+ *     can resume its TLS session, and a program of one request never makes them. Without warm-up min_connections are
+ *     made in the background from the first wait on.
  *   - An idle connection is checked after health_check_interval_ms (+/- 10 %) without use or check. The first
  *     failure makes it UNHEALTHY; health_check_retries further checks follow, 1 s (+/- 10 %) apart; then it is
  *     removed. One that is lost while it is checked is removed as unhealthy at once. A check that succeeds puts it back
@@ -125,6 +127,8 @@ void *moon_pool_net_ctx(const moon_pool *pool); /* moon_pool_net's ctx */
 
 /* Turns events on or off: while nobody listens none is made. On from the start when `events` was given. */
 void moon_pool_set_events_enabled(moon_pool *pool, bool enabled);
+
+enum { MOON_WARM_UP_PAUSE_MS = 20 };
 
 typedef enum moon_use { MOON_USE_LEASE, MOON_USE_STREAM } moon_use;
 

@@ -100,6 +100,7 @@ struct moon_pool {
   int count[CONN_STATES];
   int total;                /* all but CLOSING */
   int warming;              /* warm-up connections being made */
+  bool pathfinding;         /* the first of them is, or is new: the others follow MOON_WARM_UP_PAUSE_MS after it */
   int held;                 /* reserved connections */
   int owed;                 /* connections to be made in the place of others that were asked to leave */
   bool rotate;              /* the idle one that was not used for longest is handed out */
@@ -141,6 +142,7 @@ struct moon_pool {
   int refs;    /* handles + records + threads that are running work */
   bool closed, drained, disposing, ready;
   moon_timer grace_timer;
+  moon_timer warm_up_timer;
   pthread_cond_t drained_cond;
   void (*on_drained)(void *ctx); /* or NULL */
   void *on_drained_ctx;
@@ -181,6 +183,7 @@ int pool_alive(const moon_pool *pool);
 /* --- pool_waiters.c --- */
 moon_conn *hand_out(moon_pool *pool, moon_use use, const char *origin); /* what is free now, or NULL */
 void enqueue_waiter(moon_pool *pool, moon_waiter *waiter);
+void warm_up(moon_pool *pool, int total); /* makes connections until there are so many */
 void serve_waiters(moon_pool *pool); /* after anything that may have freed a place or made a new connection possible */
 void answer_waiter(moon_pool *pool, moon_waiter *waiter, moon_conn *conn, moon_error *err);
 void forget_waiter(moon_pool *pool, moon_waiter *waiter); /* takes it off its queue */
@@ -194,6 +197,7 @@ void arm_conn(moon_conn *conn, int64_t now_ms); /* sets its timer */
 void conn_timer_fired(moon_timer *timer);
 void waiter_timer_fired(moon_timer *timer);
 void retry_timer_fired(moon_timer *timer);
+void warm_up_timer_fired(moon_timer *timer);
 void expire_waiter(moon_pool *pool, moon_waiter *waiter, int64_t now_ms);
 void note_ready(moon_pool *pool, const moon_error *err);
 

@@ -153,6 +153,12 @@ void retry_timer_fired(moon_timer *timer) {
   serve_waiters(MOON_ENTRY(timer, moon_pool, retry_timer));
 }
 
+void warm_up_timer_fired(moon_timer *timer) {
+  moon_pool *pool = MOON_ENTRY(timer, moon_pool, warm_up_timer);
+  if (pool->pathfinding) warm_up(pool, pool->options.min_connections);
+  pool->pathfinding = false;
+}
+
 static void back_off(moon_pool *pool) {
   bool missing = !pool_alive(pool) || pool->total < pool->options.min_connections;
   int64_t cap = missing ? BACKOFF_CAP_SHORT_MS : BACKOFF_CAP_MS;
@@ -183,6 +189,7 @@ void moon_conn_connect_failed(moon_conn *conn, moon_error *err) {
     moon_error_free(err);
     return;
   }
+  pool->pathfinding = false;
   conn_remove(conn, MOON_REMOVED_ERROR);
   if (conn->attempt == pool->attempt) back_off(pool);
   moon_error *old = pool->last_error;
@@ -201,6 +208,8 @@ void moon_conn_connected(moon_conn *conn, int max_streams) {
   if (conn->state == CONN_CONNECTING) {
     pool->failures = 0;
     conn_established(conn, max_streams);
+    if (pool->pathfinding && !moon_timer_active(&pool->warm_up_timer))
+      moon_timers_set(&pool->timers, &pool->warm_up_timer, moon_clock_now_ms() + MOON_WARM_UP_PAUSE_MS);
     if (conn->generation != pool->generation)
       conn_remove(conn, MOON_REMOVED_STALE);
     else if (conn->leaving)

@@ -84,7 +84,15 @@ static bool may_connect(const moon_pool *pool) {
 
 static bool wants_connection(const moon_pool *pool) {
   if (pool_waiting(pool) > pool->count[CONN_CONNECTING] || pool->owed) return true;
-  return pool->filling && pool->total - pool->count[CONN_DRAINING] < pool->options.min_connections;
+  return pool->filling && !pool->pathfinding &&
+         pool->total - pool->count[CONN_DRAINING] < pool->options.min_connections;
+}
+
+void warm_up(moon_pool *pool, int total) {
+  while (pool->total < total) {
+    conn_new(pool)->warmup = true;
+    pool->warming++;
+  }
 }
 
 static void begin_connections(moon_pool *pool) {

@@ -107,6 +107,8 @@ static void connections_being_made_are_closed_too(void **state) {
   fake_net_init(&fix.fake);
   fix.events = moon_event_queue_new(100, NULL, NULL);
   fix.pool = fake_net_pool(&fix.fake, &options, fix.events);
+  asker askers[2];
+  for (int i = 0; i < 2; i++) ask(&fix, &askers[i], MOON_USE_LEASE);
   fake_ask slow, slower;
   assert_true(fake_net_take(&fix.fake, FAKE_CONNECT, &slow));
   assert_true(fake_net_take(&fix.fake, FAKE_CONNECT, &slower));
@@ -118,6 +120,10 @@ static void connections_being_made_are_closed_too(void **state) {
   fake_net_run(&fix.fake);
   assert_true(moon_pool_is_drained(fix.pool));
   expect_told(&fix, "poolDrained"); /* what was never created is not removed */
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(askers[i].err->kind, MOON_CLOSED);
+    moon_error_free(askers[i].err);
+  }
   fixture_end(&fix);
 }
 

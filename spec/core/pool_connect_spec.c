@@ -30,6 +30,27 @@ static void warm_up_makes_min_connections_at_once(void **state) {
   fixture_end(&fix);
 }
 
+static void warm_up_sends_one_connection_ahead(void **state) {
+  fixture fix;
+  moon_pool_options options = quiet_options();
+  options.min_connections = 4;
+  moon_clock_set_ms(1);
+  fake_net_init(&fix.fake);
+  fix.events = moon_event_queue_new(100, NULL, NULL);
+  fix.pool = fake_net_pool(&fix.fake, &options, fix.events);
+  asker first;
+  ask(&fix, &first, MOON_USE_STREAM);
+  assert_int_equal(fix.fake.connects, 1); /* nothing competes with what somebody waits for */
+  fake_net_answer_one(&fix.fake, FAKE_CONNECT);
+  assert_int_equal(first.answers, 1);
+  assert_int_equal(fix.fake.connects, 1);
+  fake_net_advance(&fix.fake, MOON_WARM_UP_PAUSE_MS);
+  assert_int_equal(fix.fake.connects, 4);
+  put(&fix, first.conn);
+  assert_int_equal(stats_of(&fix).idle, 4);
+  fixture_end(&fix);
+}
+
 static void without_warm_up_nothing_is_made_before_somebody_asks(void **state) {
   fixture fix;
   moon_pool_options options = quiet_options();
@@ -277,6 +298,7 @@ static void a_lost_shared_connection_is_told_removed_after_its_last_stream(void 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(warm_up_makes_min_connections_at_once),
+      cmocka_unit_test(warm_up_sends_one_connection_ahead),
       cmocka_unit_test(without_warm_up_nothing_is_made_before_somebody_asks),
       cmocka_unit_test(the_time_limit_for_connecting_reaches_the_network),
       cmocka_unit_test(a_refused_connect_fails_the_head_waiter_with_its_own_error),

@@ -181,9 +181,10 @@ static void an_interval_of_0_checks_nothing(void **state) {
   moon_pool_options options = quiet_options();
   options.min_connections = 2;
   fixture_start(&fix, &options);
+  int wakes = fix.fake.wakes;
   fake_net_advance(&fix.fake, 86400000);
   assert_int_equal(fix.fake.checks, 0);
-  assert_int_equal(fix.fake.wakes, 0); /* nothing to do is nothing to be woken for */
+  assert_int_equal(fix.fake.wakes, wakes); /* nothing to do is nothing to be woken for */
   fixture_end(&fix);
 }
 

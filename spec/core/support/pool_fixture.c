@@ -26,11 +26,12 @@ moon_pool_options quiet_options(void) {
 void fixture_start(fixture *fix, const moon_pool_options *options) {
   moon_error *err = moon_pool_options_check(options);
   if (err) fail_msg("%s", err->message);
-  moon_clock_set_ms(1000000);
+  int64_t warm_up_ms = options->min_connections > 1 ? MOON_WARM_UP_PAUSE_MS : 0;
+  moon_clock_set_ms(1000000 - warm_up_ms);
   fake_net_init(&fix->fake);
   fix->events = moon_event_queue_new(10000, NULL, NULL);
   fix->pool = fake_net_pool(&fix->fake, options, fix->events);
-  fake_net_run(&fix->fake);
+  fake_net_advance(&fix->fake, warm_up_ms);
 }
 
 void fixture_end(fixture *fix) {
