@@ -84,10 +84,11 @@ void endpoint_drop(moon_endpoint *endpoint) {
   free(endpoint);
 }
 
-/* "host" of "https://host:port". */
+/* "host" of "https://host:port"; of a socket the path. */
 static char *host_of(const moon_dialer *dialer) {
   const char *host = strstr(moon_dialer_endpoint(dialer), "://") + 3;
-  return moon_strndup(host, (size_t)(strrchr(host, ':') - host));
+  const char *end = *host == '/' ? host + strlen(host) : strrchr(host, ':');
+  return moon_strndup(host, (size_t)(end - host));
 }
 
 static moon_error *check_url(const moon_endpoints *set, const char *url) {
@@ -95,11 +96,15 @@ static moon_error *check_url(const moon_endpoints *set, const char *url) {
   size_t scheme = scheme_end ? (size_t)(scheme_end - server) + 3 : 0;
   const char *rest = url + scheme;
   bool good = scheme && !strncmp(url, server, scheme) && *rest && !strpbrk(rest, "@?# ");
+  if (good && *server == 'u') {
+    if (*rest == '/' && rest[1]) return NULL;
+    good = false;
+  }
   const char *slash = good ? strchr(rest, '/') : NULL;
   if (good && (!slash || (slash > rest && !slash[1]))) return NULL;
-  moon_error *err =
-      moon_error_new(MOON_CONFIG, "cluster \"%s\": endpoint \"%s\": expected %.*shost:port, as its server",
-                     set->cluster, good || !strchr(url, '@') ? url : "(with a user name)", (int)scheme, server);
+  moon_error *err = moon_error_new(MOON_CONFIG, "cluster \"%s\": endpoint \"%s\": expected %.*s%s, as its server",
+                                   set->cluster, good || !strchr(url, '@') ? url : "(with a user name)", (int)scheme,
+                                   server, *server == 'u' ? "/path" : "host:port");
   moon_error_set(&err->cluster, set->cluster);
   return err;
 }

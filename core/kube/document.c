@@ -150,6 +150,11 @@ static moon_node *new_node(builder *b, moon_node_type type, const yaml_event_t *
   return node;
 }
 
+static bool is_endless(const char *text) {
+  moon_word word = moon_scalar_word(text);
+  return word == MOON_WORD_NAN || word == MOON_WORD_INFINITY;
+}
+
 /* Puts a node where the document is now: into the innermost open container, or at the root. */
 static moon_error *place(builder *b, moon_node *node, size_t line) {
   if (!b->depth) {
@@ -161,6 +166,8 @@ static moon_error *place(builder *b, moon_node *node, size_t line) {
   if (is_key && (node->type == MOON_NODE_LIST || node->type == MOON_NODE_MAPPING || node->type == MOON_NODE_NULL))
     return moon_error_new(MOON_CONFIG, "%s:%zu: a mapping's key must be text, not %s", b->name, line,
                           moon_node_type_name(node->type));
+  if (!is_key && node->type == MOON_NODE_NUMBER && is_endless(node->text) && !b->document->endless_line)
+    b->document->endless_line = node->line;
   if (parent->count == parent->capacity) {
     parent->capacity = parent->capacity ? 2 * parent->capacity : 8;
     parent->items = moon_realloc(parent->items, parent->capacity * sizeof *parent->items);
@@ -219,6 +226,11 @@ static moon_error *place_alias(builder *b, const yaml_event_t *event) {
 static moon_error *take_event(builder *b, yaml_event_t *event) {
   moon_node *node;
   switch (event->type) {
+  case YAML_DOCUMENT_START_EVENT: {
+    const yaml_version_directive_t *version = event->data.document_start.version_directive;
+    if (!version || (version->major == 1 && version->minor == 1)) return NULL;
+    return error_at(b, event_line(event), "the YAML directive asks for another version than 1.1");
+  }
   case YAML_SCALAR_EVENT:
     node = new_node(b, MOON_NODE_STRING, event, event->data.scalar.anchor);
     node->len = event->data.scalar.length;

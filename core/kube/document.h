@@ -47,6 +47,7 @@ typedef struct moon_node {
 typedef struct moon_document {
   moon_node *root; /* NULL: the text is empty */
   moon_node *nodes;
+  size_t endless_line; /* of the first value that is infinite, or no number at all (.inf, .nan); 0: there is none */
 } moon_document;
 
 /* `name` stands for the text in messages: "name:line: what is wrong". On error *document is empty. */

@@ -12,6 +12,8 @@
  *    as kubectl reads it (see document.h): a plain `yes` or `12` is no string. An empty file is an empty kubeconfig;
  *    one that says it is something else (kind: Pod) is an error. Two entries of one name in one file are an error.
  *  - A token file beats the token; the token stays as the fall-back while the file cannot be read.
+ *  - A server is https://host, http://host, or (which kubectl does not know) unix:///path: plain http over a socket, as
+ *    `kubectl proxy --unix-socket` offers it.
  *  - Credentials and impersonation are left out of a target whose server is plain http.
  *
  * A moon_kubeconfig is not thread safe; the targets made from it are shared freely. Errors are of kind MOON_CONFIG, or
@@ -70,8 +72,8 @@ const char *moon_kubeconfig_current_context(const moon_kubeconfig *config); /* N
 moon_error *moon_kubeconfig_set_current_context(moon_kubeconfig *config, const char *name);
 
 /* Resolves a context (NULL: the current one) into a target with one reference. Reads the certificate, key and token
- * files that it names. Fails when the context, its cluster or its user is not defined, the server URL is not
- * http(s)://host, a certificate comes without its key, a file cannot be read, or fields contradict each other (a CA
+ * files that it names. Fails when the context, its cluster or its user is not defined, the server URL is none
+ * of those above, a certificate comes without its key, a file cannot be read, or fields contradict each other (a CA
  * together with insecure-skip-tls-verify, a token together with a password, groups to impersonate without a user). An
  * auth-provider counts where there is no token, password or client certificate: "oidc" is handed on, and every other
  * is an error, since going on without it would be anonymous. Exec plugins and proxies are handed on as they stand. */

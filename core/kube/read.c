@@ -399,5 +399,8 @@ moon_error *moon_kubeconfig_read(moon_kubeconfig *config, const moon_document *d
     fail_type(&r, root, NULL, "a kubeconfig (a mapping with clusters, users and contexts)");
   }
   moon_buffer_free(&r.path);
+  if (!r.err && document->endless_line) /* kubectl goes by way of JSON, whatever field it is in */
+    r.err = moon_error_new(MOON_CONFIG, "%s:%zu: a number that is infinite, or none, cannot be used", name,
+                           document->endless_line);
   return r.err;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
@@ -96,13 +97,23 @@ static const char *check_path(const char *path) {
   return NULL;
 }
 
+/* The path of a Unix socket, over which plain http is spoken (what `kubectl proxy --unix-socket` makes). */
+static const char *normalise_socket(const char *path, char **out) {
+  if (*path != '/') return "needs the whole path of a socket after unix://, such as unix:///run/api.sock";
+  if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) return "has a path that is too long for a socket";
+  if (!moon_text_fits_header(path)) return "has a control character in its path";
+  *out = moon_sprintf("unix://%s", path);
+  return NULL;
+}
+
 /* Brings a server URL into the form scheme://host[:port][/prefix]: scheme and host in lower case, no slash at the end.
  * Returns what is wrong with it, or NULL. */
 static const char *normalise_server(const char *text, char **out) {
   const char *host = strstr(text, "://");
+  if (strncasecmp(text, "unix://", 7) == 0) return normalise_socket(text + 7, out);
   bool https = strncasecmp(text, "https://", 8) == 0, http = strncasecmp(text, "http://", 7) == 0;
   if (!host) return "has no scheme; write https:// before it";
-  if (!https && !http) return "must start with https:// (or http://)";
+  if (!https && !http) return "must start with https:// (or http://, or unix:// for a socket's path)";
   host += 3;
   const char *path = host + strcspn(host, "/?#");
   const char *wrong = check_path(path);

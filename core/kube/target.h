@@ -45,7 +45,7 @@ typedef struct moon_target {
   char *user;       /* its user entry's name, or NULL */
   char *namespace_; /* never NULL: "default" where the context names none */
 
-  char *server; /* scheme://host[:port][/prefix], no slash at the end */
+  char *server; /* scheme://host[:port][/prefix], no slash at the end; or unix:///path, for plain http over a socket */
   char *tls_server_name;
   char *proxy_url;
   bool insecure_skip_tls_verify;

@@ -41,6 +41,7 @@ struct moon_dialer {
   bool server_is_name;
   struct curl_slist *headers;
   struct curl_slist *connect_to; /* with tls-server-name only */
+  char *socket_path;             /* a Unix socket leads there; or NULL */
 
   pthread_mutex_t lock;  /* guards what follows, but for the stamp, which belongs to whoever has `looking` set */
   moon_tls_setup *setup; /* of connections that are made now */
@@ -225,6 +226,12 @@ moon_error *moon_dialer_tls_error(const moon_dialer *dialer, long verify, const 
 moon_error *moon_dialer_connect_error(const moon_dialer *dialer, CURL *easy, const char *detail) {
   long os_error = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+  if (dialer->socket_path) {
+    return moon_error_new(MOON_CONNECT, "%s: cannot connect: %s", dialer->endpoint,
+                          os_error == ECONNREFUSED ? "connection refused (nothing listens on that socket)"
+                          : os_error               ? strerror((int)os_error)
+                                                   : detail);
+  }
   if (os_error == ECONNREFUSED) {
     return moon_error_new(MOON_CONNECT, "%s: connection refused (nothing listens on that port)", dialer->endpoint);
   }
@@ -310,8 +317,18 @@ static void connect_elsewhere(moon_dialer *dialer, const char *name, const char 
   free(route);
 }
 
+/* Names, ports and proxies have nothing to do with a socket. */
+static moon_error *set_socket(moon_dialer *dialer, const char *server) {
+  dialer->socket_path = moon_strdup(server + strlen("unix://"));
+  dialer->endpoint = moon_strdup(server);
+  dialer->base_url = moon_strdup("http://localhost");
+  add_header(dialer, moon_strdup("Expect:"));
+  return moon_credential_new(dialer->target, false, &dialer->credential);
+}
+
 static moon_error *set_address(moon_dialer *dialer, const char *server, const char *address) {
   const moon_target *target = dialer->target;
+  if (!strncmp(target->server, "unix://", 7)) return set_socket(dialer, server ? server : target->server);
   url_parts own = {0}, given = {0};
   moon_error *err = split_url(target, target->server, &own);
   if (!err && server) err = split_url(target, server, &given);
@@ -390,6 +407,7 @@ void moon_dialer_release(moon_dialer *dialer) {
   free(dialer->cluster);
   free(dialer->endpoint);
   free(dialer->base_url);
+  free(dialer->socket_path);
   moon_target_release(dialer->target);
   free(dialer);
 }
@@ -466,6 +484,7 @@ void moon_dialer_prepare(moon_dialer *dialer, moon_tls_setup *setup, CURL *easy)
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "moonpool/" MOON_VERSION);
   moon_proxy_prepare(dialer->proxy, setup->store != NULL, easy);
   curl_easy_setopt(easy, CURLOPT_CONNECT_TO, dialer->connect_to);
+  curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, dialer->socket_path);
   curl_easy_setopt(easy, CURLOPT_SHARE, setup->sessions);
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, 86400L * 365); /* the pool decides, not libcurl's 118 s */
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 86400000L);

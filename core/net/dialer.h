@@ -25,8 +25,9 @@ typedef struct moon_tls_setup moon_tls_setup;
 
 /* Fails with MOON_CREDENTIAL for an unusable certificate or key, MOON_CONFIG for what cannot be reached yet. `cluster`
  * names it in errors. `server`: another URL than the target's ("https://host[:port]"; the target's path prefix is put
- * behind it); NULL: the target's. `address`: connect to this IP address, whatever the URL's name resolves to (name and
- * certificate check stay the URL's); NULL: look the name up. Keeps a reference of the target. */
+ * behind it; unix:///path where the target's is one too); NULL: the target's. `address`: connect to this IP address,
+ * whatever the URL's name resolves to (name and certificate check stay the URL's); NULL: look the name up. Keeps a
+ * reference of the target. */
 moon_error *moon_dialer_new(const char *cluster, moon_target *target, const char *server, const char *address,
                             moon_dialer **out);
 moon_credential *moon_dialer_credential(const moon_dialer *dialer); /* not a new reference */
@@ -36,7 +37,7 @@ moon_dialer *moon_dialer_retain(moon_dialer *dialer);
 void moon_dialer_release(moon_dialer *dialer);
 
 const char *moon_dialer_cluster(const moon_dialer *dialer);
-/* "https://host:port", for messages; with an address of its own "https://host:port (10.0.0.1)". */
+/* "https://host:port", for messages; with an address of its own "https://host:port (10.0.0.1)"; or "unix:///path". */
 const char *moon_dialer_endpoint(const moon_dialer *dialer);
 const moon_target *moon_dialer_target(const moon_dialer *dialer);
 bool moon_dialer_has_credentials(const moon_dialer *dialer); /* something that says who asks is sent */

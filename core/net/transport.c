@@ -46,6 +46,7 @@ static int local_port(int fd) {
   struct sockaddr_storage address = {0};
   socklen_t len = sizeof address;
   if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &len)) return -1;
+  if (address.ss_family == AF_UNIX) return 0; /* and so it is for libcurl */
   return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
                                              : ((struct sockaddr_in *)&address)->sin_port);
 }
