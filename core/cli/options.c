@@ -72,6 +72,7 @@ static const subcommand subcommands[] = {
     {"run", "[NAME [args]]", "a script that ships with it; without NAME, the list of them"},
     {"doctor", "[options]", "what is wrong with each context, and what to do"},
     {"sim", "[options]", "simulated clusters to try scripts on"},
+    {"completion", "SHELL", "what bash, zsh or fish need to complete command lines of moonpool"},
     {"version", "", "say the version"},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };

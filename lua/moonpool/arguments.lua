@@ -3,6 +3,8 @@ local argparse = require "argparse"
 
 local arguments = {}
 
+local describing = false -- a command runs only to have its command line described
+
 --- A parser whose mistakes end the program with 2, and that knows --help.
 ---@param name string as it is called: "moonpool doctor"
 ---@param description string
@@ -13,6 +15,11 @@ function arguments.parser(name, description, epilog)
   function parser.error(_, message)
     io.stderr:write(("%s: %s\nTry '%s --help'.\n"):format(name, message, name))
     os.exit(2)
+  end
+  local parse = parser.parse
+  function parser.parse(self, given)
+    if describing then error(self, 0) end
+    return parse(self, given)
   end
   return parser
 end
@@ -42,15 +49,64 @@ function arguments.convert.duration(text)
   return math.floor(tonumber(number) * UNITS[unit])
 end
 
+local wordsOf = setmetatable({}, { __mode = "k" }) ---@type table<function, string[]>
+
 --- One of these words.
 ---@param words string[]
 function arguments.convert.oneOf(words)
-  return function(text)
+  local function convert(text)
     for _, word in ipairs(words) do
       if text == word then return text end
     end
     return nil, ("expected %s, got '%s'"):format(table.concat(words, ", "):gsub(", ([^,]+)$", " or %1"), text)
   end
+  wordsOf[convert] = words
+  return convert
+end
+
+-- ---------------------------------------------------------------------------------------------------- what there is to say
+
+-- What values are, for completion, by what they are called: the same everywhere.
+local KINDS = { FILE = "file", PATH = "file", PATTERN = "context" }
+
+---@class moonpool.CommandLine  what can be said to a command; see moonpool.core.Option
+---@field text string
+---@field epilog string?
+---@field options moonpool.core.Option[]
+---@field positionals { argument: string, text: string, kind: string?, words: string[]?, repeats: boolean, optional: boolean }[]
+
+local function describeOption(option)
+  local one = { repeats = option._maxcount > 1, text = option._description, words = wordsOf[option._convert] }
+  for _, alias in ipairs(option._public_aliases) do
+    if alias:find "^%-%-" then one.name = alias:sub(3) else one.letter = alias:sub(2) end
+  end
+  if option._maxargs > 0 then
+    one.argument = option._argname or (one.name or one.letter):upper()
+    one.kind = KINDS[one.argument]
+    local default = tostring(option._default or option._init or "")
+    one.default = default ~= "" and type(option._init) ~= "table" and default or nil
+  end
+  return one
+end
+
+local function describePositional(argument)
+  local name = argument._argname or argument._name
+  return { argument = name, text = argument._description, kind = KINDS[name], words = wordsOf[argument._convert],
+    repeats = argument._maxargs > 1, optional = argument._minargs == 0 }
+end
+
+--- What can be said to a command. It is run as far as to where it reads its command line, which has to be the first that it does.
+---@param command fun()
+---@return moonpool.CommandLine
+function arguments.describe(command)
+  describing = true
+  local _, parser = pcall(command)
+  describing = false
+  assert(type(parser) == "table" and parser._options, "the command did not read its command line")
+  local line = { text = parser._description, epilog = parser._epilog, options = {}, positionals = {} }
+  for index, option in ipairs(parser._options) do line.options[index] = describeOption(option) end
+  for index, argument in ipairs(parser._arguments) do line.positionals[index] = describePositional(argument) end
+  return line
 end
 
 return arguments

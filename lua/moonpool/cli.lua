@@ -2,8 +2,10 @@
 
 local cli = {}
 
+---@param ... string
 ---@return integer
-function cli.version()
+function cli.version(...)
+  require("moonpool.arguments").parser("moonpool version", "Says the version."):parse { ... }
   print(("moonpool %s (%s)"):format(require("moonpool.core").version, _VERSION))
   return 0
 end
@@ -20,6 +22,13 @@ end
 ---@return integer
 function cli.doctor(...)
   return require("moonpool.doctor.main")(...)
+end
+
+--- What a shell needs to complete command lines.
+---@param ... string
+---@return integer
+function cli.completion(...)
+  return require("moonpool.completion")(...)
 end
 
 local scriptModule = "moonpool.scripts."
@@ -50,6 +59,19 @@ function cli.run(name, ...)
   for index, one in ipairs(require "moonpool.scripts") do names[index] = one.name end
   io.stderr:write(("moonpool run: there is no script '%s'%s\n"):format(name, require("moonpool.check").hint(name, names)))
   return 2
+end
+
+--- What can be said to a subcommand, or to a script of `run`; nil: there is no such one.
+---@param name string
+---@param script string?
+---@return moonpool.CommandLine?
+function cli.describe(name, script)
+  local describe = require("moonpool.arguments").describe
+  if name ~= "run" then return cli[name] and describe(cli[name]) end
+  if script then return package.preload[scriptModule .. script] and describe(package.preload[scriptModule .. script]) end
+  local names = {}
+  for index, one in ipairs(require "moonpool.scripts") do names[index] = one.name end
+  return { text = "Runs a script that ships with it.", options = {}, positionals = { { argument = "NAME", words = names } } }
 end
 
 return cli

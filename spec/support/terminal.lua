@@ -1,4 +1,4 @@
--- terminal.lua: the program's prompt on a real terminal (tmux's), which a spec types on and reads.
+-- terminal.lua: the program's prompt, or another command's, on a real terminal (tmux's), which a spec types on and reads.
 --
 --   local term <close> = terminal.start { arguments = "--context 'sim-*'", kubeconfig = path, columns = 80, rows = 24 }
 --   term:line "1 + 1"            -- typed, with Enter
@@ -89,14 +89,16 @@ end
 Terminal.__close = Terminal.close
 
 --- Starts the program on a terminal of its own and waits for its prompt.
----@param options { arguments: string?, kubeconfig: string?, columns: integer?, rows: integer?, state: string?, environment: string? }?
+--- A `command` is run instead of the program; it has to show "> ", too.
+---@param options { command: string?, arguments: string?, kubeconfig: string?, columns: integer?, rows: integer?, state: string?,
+---  environment: string? }?
 function terminal.start(options)
   options = options or {}
   local self = setmetatable({ base = os.tmpname() }, Terminal)
   -- A pager that is there when it is not expected must not take what is typed for commands of its own that write files.
   local settings = ("LESSSECURE=1 PAGER= HOME=%s.home XDG_STATE_HOME=%s KUBECONFIG=%s %s"):format(self.base,
     options.state or self.base .. ".state", options.kubeconfig or "/dev/null", options.environment or "")
-  local command = ("%s %s %s; echo ended with $?; sleep 60"):format(settings, program.path, options.arguments or "")
+  local command = ("%s %s %s; echo ended with $?; sleep 60"):format(settings, options.command or program.path, options.arguments or "")
   self:tmux(("-f /dev/null new-session -d -s repl -x %d -y %d %s"):format(options.columns or 80, options.rows or 24, quote(command)))
   self:waitFor "> *$"
   return self

@@ -37,9 +37,9 @@ local function options(given)
   parser:option("--name", "Contexts are called NAME-1, NAME-2, ...; a list names each cluster: 'prod-eu,prod-us'.", "sim")
   parser:flag("--users", "Also contexts of other users: NAME-token (an administrator by token), NAME-nobody (without rights).")
   parser:option("--first", "Number of the first cluster, to start several groups of one name.", 1, integer)
-  parser:option("--kubeconfig", "Where to write the kubeconfig. It is removed at the end.")
+  parser:option("--kubeconfig", "Where to write the kubeconfig. It is removed at the end."):argname "FILE"
   parser:option("--credentials", "Keep certificates and tokens in this file: with it, and the same --port, clusters that are "
-    .. "started again are the same ones to their clients.", "")
+    .. "started again are the same ones to their clients.", ""):argname "FILE"
   parser:option("--fault", "A fault from the start, as CLUSTER:TYPE[,field=value...], for example sim-2:latency,ms=200, or "
     .. "sim-2/1:die for the first endpoint alone. Types: " .. table.concat(faults.types(), ", ") .. "."):count("*")
     :convert(fault)
