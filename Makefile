@@ -145,11 +145,15 @@ bench: ## measure speed and memory beside curl, h2load and a bare mutex; prints 
 	@$(MAKE) -s -j$(JOBS) all $(B)/bench/pool_bench $(B)/bench/select_bench
 	@bench/run $(B)
 
-lint: ## formatting, Lua checks, and the floor plan of core/; compiler warnings are errors in every build
+lint: ## formatting, Lua checks, the floor plan of core/, and whether the reference is up to date; compiler warnings are errors in every build
 	@$(DEPS) $(BUILD_PACKAGES) $(LINT_PACKAGES)
 	@status=0; clang-format --dry-run -Werror $(C_FILES) || status=1; \
 	luacheck --quiet $(wildcard lua scripts examples spec bench) || status=1; \
-	lua5.4 scripts/dev/floors.lua $(C_FILES) || status=1; exit $$status
+	lua5.4 scripts/dev/floors.lua $(C_FILES) || status=1; \
+	$(B)/moonpool scripts/dev/reference.lua --check || status=1; exit $$status
+
+reference: all ## make the reference, the editors' declarations and help()'s texts from the annotations of the code
+	@$(B)/moonpool scripts/dev/reference.lua
 
 specs: $(SPEC_BIN)
 
@@ -167,5 +171,5 @@ install: all ## install program, libraries, header and pkg-config file below PRE
 clean: ## remove everything that was built
 	rm -rf build
 
-.PHONY: all help deps demo test test-real test-valgrind fuzz json-million bench lint specs install clean
+.PHONY: all help deps demo test test-real test-valgrind fuzz json-million bench lint reference specs install clean
 -include $(CORE_OBJ:.o=.d) $(CLI_OBJ:.o=.d)

@@ -107,7 +107,7 @@ function json.encode(value, options) end
 function json.array(t) end
 json.null = nil ---@type userdata JSON's null
 core.json = json
----@class moonpool.yaml
+---@class moonpool.yaml  YAML 1.1 as Kubernetes writes it, read into the same values as JSON.
 local yaml = {}
 --- Reads the only document of a text.
 ---@param text string

@@ -311,6 +311,15 @@ function Api.__names(self)
   return names
 end
 
+--- The names of the methods of a group of Kubernetes' own.
+---@param group moonpool.Group
+---@return string[]
+function api.namesIn(group)
+  local names = {}
+  for _, entry in pairs(kinds.ofGroup(group.name)) do addNames(names, entry) end
+  return names
+end
+
 local function describe(name, list)
   local parsed = parse(name)
   if not parsed then return nil end

@@ -22,7 +22,6 @@ local arrayMeta = getmetatable(core.json.array {})
 ---@field raw boolean? the answer's text instead of a decoded table
 ---@field headers table<string, string>? further request headers
 ---@field query table<string, string|number|boolean>? further query parameters
----@field pretty boolean? the server is to indent its answer
 ---@field cluster string? of a client that chooses among several: in this one only
 ---@field key string? of a client that chooses among several: what its strategy goes by, where it does
 local transport = { timeout = "milliseconds", firstByteTimeout = "milliseconds", idleTimeout = "milliseconds",
@@ -30,7 +29,10 @@ local transport = { timeout = "milliseconds", firstByteTimeout = "milliseconds",
   cluster = "string", key = "string" }
 request.transportOptions = transport
 
----@class moonpool.ListOptions: moonpool.CallOptions
+---@class moonpool.ApiOptions: moonpool.CallOptions  Of every method of an API group and every verb on a kind.
+---@field pretty boolean? the server is to indent its answer
+
+---@class moonpool.ListOptions: moonpool.ApiOptions
 ---@field limit integer? a page of at most so many objects; 0: all
 ---@field continue string? the page after the one whose metadata.continue this is
 ---@field labelSelector string|table|nil "app=web,tier!=db", or a table: { app = "web", tier = { "a", "b" }, canary = false }
@@ -39,10 +41,10 @@ request.transportOptions = transport
 ---@field resourceVersionMatch string? "NotOlderThan" or "Exact"
 ---@field timeoutSeconds integer? s after which the server ends the call
 
----@class moonpool.ReadOptions: moonpool.CallOptions
+---@class moonpool.ReadOptions: moonpool.ApiOptions
 ---@field resourceVersion string? not older than this
 
----@class moonpool.LogOptions: moonpool.CallOptions
+---@class moonpool.LogOptions: moonpool.ApiOptions
 ---@field container string? needed where the pod has several
 ---@field follow boolean? goes on with what is logged from now on: the call returns a moonpool.Lines, has no timeout unless it is given,
 --- and ends after 10 minutes of silence (idleTimeout)
@@ -55,7 +57,7 @@ request.transportOptions = transport
 ---@field insecureSkipTLSVerifyBackend boolean? the server is not to verify the kubelet's certificate
 ---@field stream string? "All", "Stdout" or "Stderr"
 
----@class moonpool.WriteOptions: moonpool.CallOptions  Of create and replace.
+---@class moonpool.WriteOptions: moonpool.ApiOptions  Of create and replace.
 ---@field dryRun boolean|string|nil true (or "All"): the server checks everything and changes nothing
 ---@field fieldManager string? who changes, for server-side apply
 ---@field fieldValidation string? unknown fields: "Ignore", "Warn" or "Strict"
@@ -64,7 +66,7 @@ request.transportOptions = transport
 ---@field patchType string? "json", "merge", "strategic" or "apply"; default: by the patch (a list is a JSON patch) and the kind
 ---@field force boolean? with patchType = "apply": takes over fields of other managers
 
----@class moonpool.DeleteOptions: moonpool.CallOptions
+---@class moonpool.DeleteOptions: moonpool.ApiOptions
 ---@field gracePeriodSeconds integer? s; 0: at once
 ---@field propagationPolicy string? of what it owns: "Orphan", "Background" or "Foreground"
 ---@field orphanDependents boolean? the older form of propagationPolicy
@@ -73,7 +75,7 @@ request.transportOptions = transport
 
 ---@class moonpool.DeleteCollectionOptions: moonpool.ListOptions, moonpool.DeleteOptions
 
----@class moonpool.WatchOptions: moonpool.CallOptions
+---@class moonpool.WatchOptions: moonpool.ApiOptions
 ---@field labelSelector string|table|nil as of a list
 ---@field fieldSelector string|table|nil as of a list
 ---@field resourceVersion string? from then on; default: what is there now comes first, as events of type "ADDED"
@@ -82,16 +84,16 @@ request.transportOptions = transport
 ---@field allowWatchBookmarks boolean? the script wants to see events of type "BOOKMARK"
 ---@field sendInitialEvents boolean? the server sends what is there, in place of a list
 
----@class moonpool.ConnectOptions: moonpool.CallOptions
+---@class moonpool.ConnectOptions: moonpool.ApiOptions
 ---@field path string? below the proxied service
 ---@field command string|string[]|nil of exec
----@field container string?
----@field stdin boolean?
----@field stdout boolean?
----@field stderr boolean?
----@field tty boolean?
+---@field container string? needed where the pod has several
+---@field stdin boolean? connects the command's standard input
+---@field stdout boolean? connects the command's standard output
+---@field stderr boolean? connects the command's standard error
+---@field tty boolean? gives the command a terminal
 ---@field ports integer|integer[]|nil of portforward
----@field body table|string|nil
+---@field body table|string|nil of a proxied POST, PUT or PATCH
 
 ---@class moonpool.RawRequest: moonpool.CallOptions  What client:request takes.
 ---@field path string with a leading "/", percent-encoded
@@ -142,9 +144,10 @@ local function union(...)
   return all
 end
 
+local apiOptions = check.declare("moonpool.ApiOptions", union(transport, { query = "table", pretty = "boolean" }), core.defaults.request)
 local known = {} ---@type table<string, table<string, string>> all options of a verb
 for verb, options in pairs(queryOptions) do
-  known[verb] = union(transport, { query = "table", pretty = "boolean" }, options,
+  known[verb] = union(apiOptions, options,
     (verb == "delete" or verb == "deleteCollection") and deletion or {}, verb == "patch" and { patchType = "string" } or {})
 end
 request.knownOptions = known
@@ -163,7 +166,7 @@ request.watchDefaults = { firstByteTimeout = 30000, idleTimeout = 90000, retries
 for verb in pairs(classes) do
   check.declare(request.optionsClass(verb), known[verb], verb == "watch" and request.watchDefaults or core.defaults.request)
 end
-local plainOptions = union(transport, { query = "table" })
+local plainOptions = check.declare("moonpool.CallOptions", union(transport, { query = "table" }), core.defaults.request)
 
 -- ------------------------------------------------------------------------------------------------------------- text
 ---@param text string

@@ -1,19 +1,25 @@
 -- script.lua: what the shipped scripts have in common, and any script may use: a command line with --help, the choice of clusters,
 -- the same work in each of them, a table of what came of it, and an end that names every cluster that failed.
---
---   local run = require("moonpool.script").new("pods", "Counts the pods of each cluster.")
---   run:parse()
---   run:collect(function(client, add) add { pods = #assert(client.core.listPodForAllNamespaces()).items } end)
---   run:show { "cluster", "pods" }
 local core = require "moonpool.core"
 local arguments = require "moonpool.arguments"
 local program = require "moonpool.program"
 local tables = require "moonpool.tables"
 
+--- A command line with --help, the same work in every selected cluster, a table of what came of it, and an end that names every cluster
+--- that failed:
+---
+--- ```lua
+--- local run = require("moonpool.script").new("pods", "Counts the pods of each cluster.")
+--- run:parse()
+--- run:collect(function(client, add) add { pods = #assert(client.core.listPodForAllNamespaces()).items } end)
+--- run:show { "cluster", "pods" }
+--- ```
+---@class moonpool.script
 local script = {}
 
 local convert = arguments.convert
 
+--- One script and its run.
 ---@class moonpool.Script
 ---@field name string
 ---@field writes boolean? it changes something
@@ -30,7 +36,7 @@ local EXIT_CODES = "Exit code: 0 all well, 1 the script failed%s, 2 usage, 3 som
 ---@field namespaced boolean? has --namespace and --selector
 ---@field writes boolean? has --dry-run
 ---@field check string? has --check: exit code 1 when there are rows; says what they are: "something is stuck"
----@field timeout string? default of --timeout; default "30s"
+---@field timeout string? what --timeout is that is not given; default "30s"
 
 --- A script of this name.
 ---@param name string

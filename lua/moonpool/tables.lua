@@ -5,6 +5,8 @@
 local core = require "moonpool.core"
 local check = require "moonpool.check"
 
+--- Rows as a table for people on a terminal.
+---@class moonpool.tables
 local tables = {}
 
 -- First and last code point of what takes two columns, and of what takes none.
@@ -74,12 +76,12 @@ function tables.cut(text, width)
 end
 
 ---@class moonpool.Column
----@field title string
+---@field title string what stands above it
 ---@field key string|integer|nil field of a row; default: the title, or for list rows the column's position
 ---@field value (fun(row: table): any)? in place of a key
 ---@field align string? "left" or "right"; default: right where all cells are numbers
 
-local columnOptions = { title = "text", key = "any", value = "function", align = "string" }
+local columnOptions = check.declare("moonpool.Column", { title = "text", key = "any", value = "function", align = "string" })
 
 local function readColumns(columns)
   local list = {}
@@ -116,15 +118,19 @@ local function shrink(widths, titles, gap, limit)
   end
 end
 
-local renderOptions = { width = "positive", indent = "count", header = "boolean" }
+---@class moonpool.TableOptions
+---@field width integer? columns that the terminal has: longer cells are cut with "…"; default: no limit
+---@field indent integer? columns before the first one
+---@field header boolean? a line of titles
+local renderOptions = check.declare("moonpool.TableOptions", { width = "positive", indent = "count", header = "boolean" },
+  { indent = 0, header = true })
 
 --- Rows as text, a line each, with a line of titles above; ends with a newline.
 ---
---- Rows are tables with a field per column, or lists in the order of the columns. Options: `width`, the columns that the
---- terminal has (longer cells are cut with "…"; default: no limit), `indent` (default 0), `header` (default true).
+--- Rows are tables with a field per column, or lists in the order of the columns.
 ---@param rows table[]
 ---@param columns (string|moonpool.Column)[]
----@param options { width: integer?, indent: integer?, header: boolean? }?
+---@param options moonpool.TableOptions?
 ---@return string
 function tables.render(rows, columns, options)
   check.value("tables.render: argument 1 (rows)", rows, "table")

@@ -125,18 +125,30 @@ end }
 local order = { "use", "ns", "clusters", "pools", "watch", "time", "events", "trace", "set", "history", "traceback", "help", "quit" }
 commands.names = order
 
+--- The names that statements have beside Lua's own.
+commands.globals = {
+  { "clusters", "the clusters that are chosen: a ConnectionManager (clusters:each, clusters:getStats, ...)" },
+  { "client", 'a client of them: client.resources.pods.list(), client.core.listNamespacedPod("default")' },
+  { "moonpool", "the module" },
+  { "help(x)", 'what x is and has, such as help(client.core), help(clusters.addCluster), help "acquireTimeout"' },
+  { "_ _1 ... _9", "the last result, and those before" },
+}
+
+--- The commands, in their order.
+---@return moonpool.repl.Command[]
+function commands.rows()
+  local rows = {}
+  for index, name in ipairs(order) do rows[index] = all[name] end
+  return rows
+end
+
 --- What there is, as text.
 ---@return string
 function commands.help()
-  local rows = {}
-  for _, name in ipairs(order) do rows[#rows + 1] = { all[name].usage, all[name].text } end
-  return tables.render(rows, { { title = "", key = 1 }, { title = "", key = 2 } }, { header = false }) .. [[
-
-clusters     the clusters that are chosen: a ConnectionManager (clusters:each, clusters:getStats, ...)
-client       a client of them: client.resources.pods.list(), client.core.listNamespacedPod("default")
-moonpool     the module
-help(x)      what x is and has, such as help(client.core)
-_ _1 ... _9  the last result, and those before
+  local function render(rows, name, text)
+    return tables.render(rows, { { title = "", key = name }, { title = "", key = text } }, { header = false })
+  end
+  return render(commands.rows(), "usage", "text") .. "\n" .. render(commands.globals, 1, 2) .. [[
 
 Tab completes; Ctrl-C stops what runs, or forgets the line; Ctrl-R looks in the lines typed before.
 A local variable lives as long as its line: leave `local` out.]]
