@@ -955,6 +955,15 @@ local log = {}
 ---@param level string
 function log.setLevel(level) end
 
+--- How lines look on standard error: "text" (the default), `moonpool: warn: message name=value`, or "json", an object a line: `{"time":"2026-01-31T08:30:00.123Z","level":"warn","message":"...","fields":{...}}`.
+---@param format "text"|"json"
+function log.setFormat(format) end
+
+--- Fields as text, " name=value name=value"; "" when there are none.
+---@param fields? table
+---@return string
+function log.fieldText(fields) end
+
 --- Gives every line to this logger too. While one is attached, nothing goes to standard error.
 ---@param logger moonpool.Logger
 function log.attach(logger) end
@@ -962,6 +971,14 @@ function log.attach(logger) end
 --- Takes back one attach.
 ---@param logger moonpool.Logger
 function log.detach(logger) end
+
+--- Calls fn after each attempt of a request, whatever the log's level, with the fields of its line in the log: cluster, connection, endpoint, method, path, status, attempt, duration (ms), bytes (of the answer's body), error.
+---@param fn fun(fields: table)
+function log.follow(fn) end
+
+--- Does not call fn any more.
+---@param fn fun(fields: table)
+function log.unfollow(fn) end
 
 --- Any table with these: where log lines go instead of standard error.
 ---@class moonpool.Logger

@@ -151,6 +151,7 @@ function log.follow(fn)
   core.followRequests(tellFollowers)
 end
 
+--- Does not call fn any more.
 ---@param fn fun(fields: table)
 function log.unfollow(fn)
   followers[fn] = nil

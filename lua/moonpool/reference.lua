@@ -2708,6 +2708,29 @@ return {
      ["returns"]={},
      ["text"]="Lines below this level are not shown: \"debug\", \"info\", \"warn\" (the default), \"error\" or \"off\".",},
     {
+     ["call"]="moonpool.log.setFormat(format)",
+     ["name"]="setFormat",
+     ["parameters"]={
+      {
+       ["name"]="format",
+       ["text"]="",
+       ["type"]="\"text\"|\"json\"",},},
+     ["returns"]={},
+     ["text"]="How lines look on standard error: \"text\" (the default), `moonpool: warn: message name=value`, or \"json\", an object a line: `{\"time\":\"2026-01-31T08:30:00.123Z\",\"level\":\"warn\",\"message\":\"...\",\"fields\":{...}}`.",},
+    {
+     ["call"]="moonpool.log.fieldText(fields)",
+     ["name"]="fieldText",
+     ["parameters"]={
+      {
+       ["name"]="fields",
+       ["text"]="",
+       ["type"]="table?",},},
+     ["returns"]={
+      {
+       ["text"]="",
+       ["type"]="string",},},
+     ["text"]="Fields as text, \" name=value name=value\"; \"\" when there are none.",},
+    {
      ["call"]="moonpool.log.attach(logger)",
      ["name"]="attach",
      ["parameters"]={
@@ -2726,7 +2749,27 @@ return {
        ["text"]="",
        ["type"]="moonpool.Logger",},},
      ["returns"]={},
-     ["text"]="Takes back one attach.",},},
+     ["text"]="Takes back one attach.",},
+    {
+     ["call"]="moonpool.log.follow(fn)",
+     ["name"]="follow",
+     ["parameters"]={
+      {
+       ["name"]="fn",
+       ["text"]="",
+       ["type"]="fun(fields: table)",},},
+     ["returns"]={},
+     ["text"]="Calls fn after each attempt of a request, whatever the log's level, with the fields of its line in the log: cluster, connection, endpoint, method, path, status, attempt, duration (ms), bytes (of the answer's body), error.",},
+    {
+     ["call"]="moonpool.log.unfollow(fn)",
+     ["name"]="unfollow",
+     ["parameters"]={
+      {
+       ["name"]="fn",
+       ["text"]="",
+       ["type"]="fun(fields: table)",},},
+     ["returns"]={},
+     ["text"]="Does not call fn any more.",},},
    ["parents"]={},
    ["text"]="Log lines of scripts and of the runtime: to standard error, or to loggers.",
    ["word"]="moonpool.log",},

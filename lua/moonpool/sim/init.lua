@@ -162,7 +162,8 @@ end
 function sim.start(given)
   local options = checkOptions(given)
   local keeps = options.credentials ~= ""
-  local group = setmetatable({ clusters = {}, byName = {}, users = options.users, credentials = keeps and loadCredentials(options.credentials) or {} }, Group)
+  local credentials = keeps and loadCredentials(options.credentials) or {}
+  local group = setmetatable({ clusters = {}, byName = {}, users = options.users, credentials = credentials }, Group)
   for index, name in ipairs(options.names) do
     local ok, one = pcall(startOne, group, name, options, index)
     if not ok then
