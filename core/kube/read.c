@@ -181,7 +181,10 @@ static char **read_env(reader *r, const moon_node *exec) {
   for (size_t i = 0; i < list->count && !r->err; i++) {
     const moon_node *item = list->items[i];
     size_t before = enter(r, "env[%zu]", i);
-    if (item->type != MOON_NODE_MAPPING) fail_type(r, item, NULL, "a mapping with name and value");
+    if (item->type == MOON_NODE_NULL)
+      item = NULL; /* a variable without a name, as in kubectl */
+    else if (item->type != MOON_NODE_MAPPING)
+      fail_type(r, item, NULL, "a mapping with name and value");
     char *name = get_text(r, item, "name"), *value = get_text(r, item, "value");
     env[i] = moon_sprintf("%s=%s", name ? name : "", value ? value : "");
     free(name);

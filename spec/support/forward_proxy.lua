@@ -1,11 +1,11 @@
--- forward_proxy.lua: proxies as companies have them, as child processes on free ports of 127.0.0.1: Debian's tinyproxy (http) and
+-- forward_proxy.lua: proxies as companies have them, as child processes on free ports of 127.0.0.1: Debian's tinyproxy and squid (http),
 -- microsocks (socks5), and nghttpx as an https proxy in front of a tinyproxy.
 --
---   local proxy <close> = forwardProxy.http { user = "me", password = "sesame" }     -- or .socks5
+--   local proxy <close> = forwardProxy.http { user = "me", password = "sesame" }     -- or .squid, .socks5
 --   local proxy <close> = forwardProxy.https(certificate, key, { user = ... })       -- PEM
 --   proxy.url                                     -- "http://127.0.0.1:20123": without user and password
 --   proxy:urlFor("me", "sesame")                  -- with them
---   proxy:tunnels(), proxy:tunnels "6443"         -- how many connections to servers it has been asked for
+--   proxy:tunnels(), proxy:tunnels "6443"         -- how many connections to servers it has been asked for; squid: that have ended
 --   proxy:stop()                                  -- by its process id
 local core = require "moonpool.core"
 local process = require "spec.support.process"
@@ -63,6 +63,42 @@ function forwardProxy.socks5(options)
   return start("socks5", function(port) return ("microsocks -i 127.0.0.1 -p %d%s"):format(port, login) end)
 end
 
+-- Keeps nothing, and nothing outside its folder, into which it writes as nobody where root starts it.
+local SQUID = [[
+http_port 127.0.0.1:%d
+pid_filename none
+cache_log %s.d/cache.log
+access_log stdio:%s.d/access.log
+coredump_dir %s.d
+cache deny all
+pinger_enable off
+shutdown_lifetime 0 seconds
+visible_hostname localhost
+cache_effective_user nobody
+%s
+http_access deny all
+]]
+
+---@param options { user: string?, password: string? }?
+function forwardProxy.squid(options)
+  options = options or {}
+  local self = start("http", function(port, base)
+    local access = "http_access allow all"
+    assert(os.execute(("mkdir -p -m 777 %s.d && chmod 777 %s.d"):format(base, base)))
+    if options.user then
+      local users = io.open(base .. ".d/users", "w")
+      users:write(options.user, ":", run(("openssl passwd -apr1 '%s'"):format(options.password)))
+      users:close()
+      access = ("auth_param basic program /usr/lib/squid/basic_ncsa_auth %s.d/users\nauth_param basic children 2 startup=1\n"
+        .. "acl known proxy_auth REQUIRED\nhttp_access allow known"):format(base)
+    end
+    assert(core.writePrivateFile(base .. ".conf", SQUID:format(port, base, base, base, access)))
+    return ("PATH=$PATH:/usr/sbin squid -N -f %s.conf"):format(base)
+  end)
+  self.tunnelLog, self.tunnelWords = self.base .. ".d/access.log", "CONNECT "
+  return self
+end
+
 ---@param certificate string for 127.0.0.1
 ---@param key string
 ---@param options table? as those of http
@@ -85,8 +121,8 @@ function Proxy:urlFor(user, password) return ("%s://%s:%s@127.0.0.1:%d"):format(
 ---@param port string? to this port only
 function Proxy:tunnels(port)
   if self.behind then return self.behind:tunnels(port) end
-  local words = self.scheme == "http" and "Request %(file descriptor %d+%): CONNECT " or "connected to "
-  local _, count = (process.readAll(self.base) or ""):gsub(words .. "[^%s]*:" .. (port or "%d+"), "")
+  local words = self.tunnelWords or self.scheme == "http" and "Request %(file descriptor %d+%): CONNECT " or "connected to "
+  local _, count = (process.readAll(self.tunnelLog or self.base) or ""):gsub(words .. "[^%s]*:" .. (port or "%d+"), "")
   return count
 end
 
@@ -95,6 +131,7 @@ function Proxy:stop()
   self.stopped = true
   os.execute(("kill -TERM %s 2>/dev/null"):format(self.pid))
   process.waitUntil(function() return not process.running(self.pid) end, "a proxy to end")
+  os.execute(("rm -rf %s.d"):format(self.base))
   for _, ending in ipairs { "", ".conf", ".filter", ".crt", ".key" } do os.remove(self.base .. ending) end
   if self.behind then self.behind:stop() end
 end

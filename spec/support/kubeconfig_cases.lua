@@ -173,6 +173,7 @@ local cases = {
     refused = "config:4: users[0].user.exec.args: expected a list" },
   { "an exec plugin whose env is a mapping", text = with("token: t", "exec: {command: x, env: {A: b}}"),
     refused = "config:4: users[0].user.exec.env: expected a list" },
+  { "an exec plugin whose env holds a null", text = with("token: t", "exec: {command: x, env: [null]}"), view = VIEW },
   { "an exec plugin", text = with("token: t",
     "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: x, args: [a], env: [{name: A, value: b}]}"),
     view = VIEW },
