@@ -152,6 +152,24 @@ describe("the prompt's end", function()
     end
   end)
 
+  it("comes with a Ctrl-D that was typed before the prompt was there, after the lines before it", function()
+    local start, go = terminal.gated()
+    local term <close> = start
+    term:line "'typed ' .. 'early'"
+    term:key "C-d"
+    go()
+    term:waitFor "^typed early$"
+    term:waitFor "^ended with 0$"
+  end)
+
+  it("comes with a Ctrl-D that was typed while a statement ran", function()
+    local term <close> = terminal.start()
+    term:line "print 'runs' moonpool.sleep(200)"
+    term:waitFor "^runs$"
+    term:key "C-d"
+    term:waitFor "^ended with 0$"
+  end)
+
   it("comes with the end of what is no terminal, whose lines run as well", function()
     local result = program.shell(program.path .. " -i", "x = 1\nfor i = 1, 2 do\nprint('got', x + i)\nend\nx + 41\nerror('no')\n'on'")
     assert.equal(0, result.code)
@@ -229,6 +247,17 @@ describe("the prompt over clusters", function()
     term:waitFor "^0 of 2 clusters, 2 failed"
   end)
 
+  it("gives whoever is asked all the time there is", function()
+    term:key "C-l"
+    term:line("clusters:each(function(c) return c.resources.configmaps.create({metadata={name='late',namespace='default'}}) end, "
+      .. "{ timeout = 300 })")
+    term:waitFor "Go on%? %[y/N%]"
+    os.execute "sleep 0.5" -- longer than the clusters may take
+    term:line "y"
+    term:waitFor "^sim%-1 +default +late +0 "
+    term:waitFor "^sim%-2 +default +late +0 "
+  end)
+
   it("has commands for what is done all day", function()
     local function command(line, ...)
       term:key "C-l"
@@ -268,7 +297,7 @@ describe("the prompt over clusters", function()
   it("watches an expression until Ctrl-C", function()
     term:key "C-l"
     term:line "count = 0"
-    term:line ":watch (function() count = count + 1 return 'seen ' .. count end)() 0.1"
+    term:line ":watch (function() count = math.min(count + 1, 3) return 'seen ' .. count end)() 0.1"
     term:waitFor "^every 0%.1 s: "
     term:waitFor "^seen 3$"
     term:key "C-c"
@@ -288,12 +317,37 @@ describe("the prompt over clusters", function()
     term:waitFor "^error: no context matches 'prod%-%*'"
   end)
 
-  it("pages what is longer than the window", function()
+  it("pages what is longer than the window, while tasks go on and notices wait", function()
     term:key "C-l"
+    term:line "ticks = 0 ticker = moonpool.every(10, function() ticks = ticks + 1 if ticks == 20 then print 'told later' end end)"
     term:line "(('row '):rep(1) .. ('\\nrow'):rep(100))"
     term:waitUntil("the pager", function() return term:last() == ":" end)
+    term:key "C-c" -- is the pager's
+    os.execute "sleep 0.5"
+    assert.is_nil(term:screen():find("told later", 1, true))
     term:type "q"
+    term:waitFor "^told later$"
     term:waitUntil("the prompt", function() return term:last():find "sim%-2>$" end)
+    term:line "ticker:cancel() ticks >= 20 and 'they went on'"
+    term:line "'typed ' .. 'as ever'"
+    term:waitFor "^typed as ever$"
+  end)
+
+  it("gives the terminal back as it was, whatever becomes of the pager", function()
+    local own <close> = terminal.start { environment = "PAGER='stty raw -echo; kill -9 $$'" }
+    own:line "(('row '):rep(1) .. ('\\nrow'):rep(100))"
+    own:waitUntil("the prompt", function() return own:last():find "moonpool>$" end)
+    own:line "moonpool.sleep(100) print('first\\nsecond')"
+    own:waitFor "^first$"
+    own:waitFor "^second$"
+    own:line "os.execute 'stty -a | tr \" \" \"\\n\" | grep -x -e icanon -e echo -e opost | xargs echo modes'"
+    own:waitFor "^modes opost icanon echo$"
+  end)
+
+  it("shows long texts itself where there is no pager", function()
+    local own <close> = terminal.start { environment = "PAGER=no-such-pager" }
+    own:line "(('row'):rep(1) .. ('\\nrow'):rep(100)) .. '\\nthe end'"
+    own:waitFor "^the end$"
   end)
 
   it("goes on at once when the clusters are silent", function()

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 #include <uv.h>
@@ -29,7 +30,7 @@
 #include "cli/run.h"
 
 /* REDRAW: a control of the C1 set: no key sends it. */
-enum { REDRAW = 0x80, KEPT_LINES = 1000 };
+enum { REDRAW = 0x80, CTRL_D = 4, KEPT_LINES = 1000 };
 
 static struct {
   EditLine *el; /* NULL: no terminal */
@@ -37,7 +38,8 @@ static struct {
   editor_complete *complete;
   lua_State *L; /* of the read that runs */
   const char *prompt;
-  bool reading;
+  bool reading, lent;
+  struct termios modes; /* as they were when it was lent */
 
   uv_poll_t input;
   bool polls; /* a file cannot be waited for: it can be read always */
@@ -46,6 +48,8 @@ static struct {
 
   unsigned char bytes[512]; /* typed, and not taken yet */
   size_t first, end;
+  bool began;    /* this line's first character was asked for */
+  size_t before; /* so many of the next bytes were typed before the terminal was the editor's */
   bool ended;
   mbstate_t partial; /* of a character */
 
@@ -96,13 +100,24 @@ static void wait_for_news(void) {
   if (self.polls) uv_poll_stop(&self.input);
 }
 
+/* Once the terminal is the editor's. What was typed before, while the terminal edited by itself, is there to be read,
+ * but for a Ctrl-D: the terminal took that for an end, and left a NUL in its place. */
+static void note_typed_before(void) {
+  int count = 0;
+  if (!self.began && self.el && ioctl(STDIN_FILENO, FIONREAD, &count) == 0) self.before = (size_t)count;
+  self.began = true;
+}
+
 static void read_bytes(void) {
   self.readable = false;
-  ssize_t count = read(STDIN_FILENO, self.bytes, sizeof self.bytes);
+  size_t limit = self.before && self.before < sizeof self.bytes ? self.before : sizeof self.bytes;
+  ssize_t count = read(STDIN_FILENO, self.bytes, limit);
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
   self.first = 0;
   self.end = count > 0 ? (size_t)count : 0;
   self.ended = count <= 0;
+  for (size_t i = 0; i < self.end && self.before > 0; i++, self.before--)
+    if (self.bytes[i] == '\0') self.bytes[i] = CTRL_D;
 }
 
 /* --- what libedit calls --- */
@@ -126,6 +141,7 @@ static void suspend(void) {
 }
 
 static int next_character(EditLine *el, wchar_t *out) {
+  note_typed_before();
   for (;;) {
     bool changed = self.resized || self.suspended;
     if (self.suspended) suspend();
@@ -214,7 +230,7 @@ static int answered(lua_State *L, int status, lua_KContext ctx) {
 int editor_ask(lua_State *L) {
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
-  if (!self.el || !self.polls || self.reading) return 0;
+  if (!self.el || !self.polls || self.reading || self.lent) return 0;
   question *asked = lua_newuserdatauv(L, sizeof *asked, 0);
   *asked = (question){.runtime = moon_runtime_of(L)};
   lua_rawgetp(L, LUA_REGISTRYINDEX, &question_key);
@@ -292,9 +308,27 @@ void editor_notice(const char *text, size_t len) {
   if (len == 0) return;
   moon_buffer_add(&self.notices, text, len);
   if (text[len - 1] != '\n') moon_buffer_add_char(&self.notices, '\n');
-  if (self.reading && self.el) return;
+  if ((self.reading && self.el) || self.lent) return;
   write_notices();
   fflush(stdout);
+}
+
+bool editor_lend(void) {
+  if (!self.el || self.reading || self.lent) return false;
+  fflush(stdout);
+  tcgetattr(STDIN_FILENO, &self.modes);
+  return self.lent = true;
+}
+
+void editor_take_back(void) {
+  self.lent = false;
+  tcsetattr(STDIN_FILENO, TCSADRAIN, &self.modes); /* whatever became of the program */
+  write_notices();
+  fflush(stdout);
+}
+
+bool editor_is_lent(void) {
+  return self.lent;
 }
 
 /* --- reading --- */
@@ -335,6 +369,8 @@ editor_outcome editor_read(lua_State *L, const char *prompt_text, const char **l
   self.L = L;
   self.prompt = prompt_text;
   self.signal = 0;
+  self.began = false;
+  self.before = 0;
   self.reading = true;
   *line = self.el ? read_typed() : read_plain();
   self.reading = false;

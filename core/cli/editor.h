@@ -31,6 +31,10 @@ void editor_remember(const char *line);
 void editor_notice(const char *text, size_t len);
 bool editor_is_terminal(void);
 bool editor_is_reading(void); /* a line is being typed */
+/* Another program has the terminal from here on, until it is taken back: notices wait. False: that cannot be now. */
+bool editor_lend(void);
+void editor_take_back(void);
+bool editor_is_lent(void);
 /* A Lua function, for tasks: shows a text and waits for a line, typed after it. Without a terminal it returns nil. */
 int editor_ask(lua_State *L);
 

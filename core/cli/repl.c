@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/editor.h"
+#include "cli/pager.h"
 #include "cli/run.h"
 
 enum { DEFAULT_COLUMNS = 80, DEFAULT_ROWS = 24 };
@@ -39,7 +40,7 @@ static int terminal_notice(lua_State *L) {
 }
 
 static int terminal_is_typing(lua_State *L) {
-  lua_pushboolean(L, editor_is_reading());
+  lua_pushboolean(L, editor_is_reading() || editor_is_lent());
   return 1;
 }
 
@@ -113,7 +114,9 @@ static void open_session(lua_State *L) {
                                        {"remember", terminal_remember},
                                        {"makeFolder", terminal_make_folder},
                                        {"ask", editor_ask},
+                                       {"openPager", pager_open},
                                        {NULL, NULL}};
+  pager_init(L);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "moonpool.repl");
   lua_call(L, 1, 1);

@@ -281,9 +281,29 @@ local function attempt(state, run)
   end
 end
 
+-- The time that nobody is to answer for: a person was being asked.
+local held = { holders = 0, since = 0, total = 0 }
+
+local function heldTime() return held.total + (held.holders > 0 and core.now() - held.since or 0) end
+
+--- Until it is closed, no time goes off the limits of clusters: somebody is asked something that their calls wait for.
+function fanout.hold()
+  if held.holders == 0 then held.since = core.now() end
+  held.holders = held.holders + 1
+  return setmetatable({}, { __close = function()
+    held.holders = held.holders - 1
+    if held.holders == 0 then held.total = held.total + core.now() - held.since end
+  end })
+end
+
 --- Cancels the run's task when its time is over.
 local function watch(state, run)
-  core.sleep(state.timeout)
+  local before = heldTime()
+  while true do
+    local left = state.timeout - (core.now() - run.began - (heldTime() - before))
+    if left <= 0 then break end
+    core.sleep(held.holders > 0 and math.max(left, 20) or left)
+  end
   run.overdue = ("gave up after %d ms%s%s"):format(state.timeout, whatFor(run),
     run.lastError and "; the attempt before failed: " .. tostring(run.lastError) or "")
   run.task:cancel()

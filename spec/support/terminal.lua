@@ -88,20 +88,54 @@ function Terminal:close()
 end
 Terminal.__close = Terminal.close
 
+--- A terminal of its own, on which a shell runs a command.
+local function open(command, columns, rows)
+  local self = setmetatable({ base = os.tmpname() }, Terminal)
+  self:tmux(("-f /dev/null new-session -d -s repl -x %d -y %d %s"):format(columns or 80, rows or 24, quote(command(self.base))))
+  return self
+end
+
+---@class spec.TerminalOptions
+---@field arguments string?
+---@field kubeconfig string?
+---@field columns integer?
+---@field rows integer?
+---@field state string?
+---@field environment string?
+
+--- How the shell starts the program.
+local function commandLine(options)
+  return function(base)
+    -- A pager that is there when it is not expected must not take what is typed for commands of its own that write files.
+    local settings = ("LESSSECURE=1 PAGER= HOME=%s.home XDG_STATE_HOME=%s KUBECONFIG=%s %s"):format(base,
+      options.state or base .. ".state", options.kubeconfig or "/dev/null", options.environment or "")
+    return ("%s %s %s; echo ended with $?; sleep 60"):format(settings, program.path, options.arguments or "")
+  end
+end
+
 --- Starts the program on a terminal of its own and waits for its prompt.
---- A `command` is run instead of the program; it has to show "> ", too.
----@param options { command: string?, arguments: string?, kubeconfig: string?, columns: integer?, rows: integer?, state: string?,
----  environment: string? }?
+---@param options spec.TerminalOptions?
 function terminal.start(options)
   options = options or {}
-  local self = setmetatable({ base = os.tmpname() }, Terminal)
-  -- A pager that is there when it is not expected must not take what is typed for commands of its own that write files.
-  local settings = ("LESSSECURE=1 PAGER= HOME=%s.home XDG_STATE_HOME=%s KUBECONFIG=%s %s"):format(self.base,
-    options.state or self.base .. ".state", options.kubeconfig or "/dev/null", options.environment or "")
-  local command = ("%s %s %s; echo ended with $?; sleep 60"):format(settings, options.command or program.path, options.arguments or "")
-  self:tmux(("-f /dev/null new-session -d -s repl -x %d -y %d %s"):format(options.columns or 80, options.rows or 24, quote(command)))
+  local self = open(commandLine(options), options.columns, options.rows)
   self:waitFor "> *$"
   return self
+end
+
+--- A terminal on which the program is about to be started: once the function is called.
+function terminal.gated()
+  local gate = os.tmpname()
+  os.remove(gate)
+  local command = commandLine {}
+  local self = open(function(base)
+    return ("echo waits; until [ -e %s ]; do sleep 0.02; done; %s"):format(gate, command(base))
+  end)
+  self:waitFor "^waits$"
+  return self, function()
+    assert(io.open(gate, "w")):close()
+    self:waitFor "moonpool [%d.]+"
+    os.remove(gate)
+  end
 end
 
 return terminal

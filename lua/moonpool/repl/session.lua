@@ -189,6 +189,7 @@ function Session:beforeWrite(cluster, message)
   if statement.answer == nil then
     statement.asking = true
     local _done <close> = setmetatable({}, { __close = function() statement.asking = false end })
+    local _held <close> = require("moonpool.fanout").hold()
     local where = several > 1 and several .. " clusters" or ("%s after %s"):format(cluster, statement.cluster)
     local answer = self.terminal:ask(("%s %s\nand the like, in %s. Go on? [y/N] "):format(message.method,
       tables.clean(message.path), where))

@@ -8,11 +8,12 @@ local terminal = {}
 
 ---@class moonpool.repl.NativeTerminal  What core/cli/repl.c gives.
 ---@field notice fun(text: string) above the prompt while a line is being typed, else at once
----@field isTyping fun(): boolean whether a line is being typed
+---@field isTyping fun(): boolean whether a line is being typed, or a pager is open
 ---@field size fun(): integer?, integer? columns and rows; nothing: no terminal
 ---@field remember fun(line: string) the arrow keys bring it back
 ---@field makeFolder fun(path: string): true?, string?
 ---@field ask fun(text: string): string? shows it and waits for a line; nil: nobody can be asked
+---@field openPager fun(command: string, text: string): integer? waits until it has ended; its exit code, nil: there can be none now
 
 ---@class moonpool.repl.Terminal  Where a session shows things. Another program's is lua/moonpool/console.lua's.
 ---@field native moonpool.repl.NativeTerminal
@@ -47,11 +48,8 @@ function Terminal:page(text)
   local _, lines = text:gsub("\n", "")
   if not rows or lines + 2 < rows then return self:notice(text) end
   local pager = os.getenv "PAGER"
-  local pipe = io.popen(pager and pager ~= "" and pager or "less -R -F -X", "w")
-  if not pipe then return self:notice(text) end
-  pipe:write(text, "\n")
-  local _, _, code = pipe:close()
-  if code == 126 or code == 127 then self:notice(text) end -- there is no such program
+  local code = progress.without(self.native.openPager, pager and pager ~= "" and pager or "less -R -F -X", text .. "\n")
+  if not code or code == 126 or code == 127 then self:notice(text) end -- there is no such program
 end
 
 --- Shows a question and waits for a line; nil: nobody can be asked.
