@@ -7,7 +7,7 @@
 
 typedef struct moon_embedded_module {
   const char *name; /* as `require` takes it */
-  const unsigned char *source;
+  const unsigned char *code; /* compiled by the Lua that is linked with it */
   size_t size;
 } moon_embedded_module;
 

@@ -1,5 +1,5 @@
-/* module.c: see module.h. The Lua sources come from the table of embedded.h; their chunk names ("@moonpool/client.lua")
- * are what tracebacks show. */
+/* module.c: see module.h. The Lua modules come compiled from the table of embedded.h; their chunk names
+ * ("@moonpool/client.lua") are what tracebacks show. */
 #include "binding/module.h"
 
 #include <lauxlib.h>
@@ -32,10 +32,7 @@ static int loaded(lua_State *L, int status, lua_KContext ctx) {
  * Upvalue: its place in the table. */
 static int load_embedded(lua_State *L) {
   const moon_embedded_module *module = lua_touserdata(L, lua_upvalueindex(1));
-  bool is_main = strcmp(module->name, "moonpool") == 0;
-  lua_pushfstring(L, "@%s.lua", is_main ? "moonpool/init" : luaL_gsub(L, module->name, ".", "/"));
-  if (luaL_loadbufferx(L, (const char *)module->source, module->size, lua_tostring(L, -1), "t") != LUA_OK)
-    return lua_error(L);
+  if (luaL_loadbufferx(L, (const char *)module->code, module->size, module->name, "b") != LUA_OK) return lua_error(L);
   lua_pushstring(L, module->name);
   lua_pushliteral(L, ":moonpool:");
   lua_callk(L, 2, 1, 0, loaded);
