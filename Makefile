@@ -20,7 +20,7 @@ BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-
 TEST_PACKAGES  = lua-busted libcmocka-dev nghttp2-proxy curl python3 procps bsdutils tinyproxy-bin microsocks tmux less zsh fish
 REAL_PACKAGES  = etcd-server openssl curl python3 squid kubectl=kubernetes-client
 LINT_PACKAGES  = clang-format lua-check
-BENCH_PACKAGES = nginx-light nghttp2-client openssl
+BENCH_PACKAGES = nginx-light nghttp2-client openssl python3-kubernetes kubectl=kubernetes-client
 
 empty :=
 comma := ,
@@ -140,7 +140,7 @@ json-million: ## compare a million generated documents with Python's json (make 
 	@$(MAKE) -s -j$(JOBS) all
 	@scripts/dev/json_compare.py 1000000 --seed 2 -- $(B)/moonpool scripts/dev/json_again.lua
 
-bench: ## measure speed and memory beside curl, h2load and a bare mutex; prints ratios and aims
+bench: ## measure speed and memory beside curl, h2load, kubectl and a bare mutex; prints ratios and aims
 	@$(DEPS) $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
 	@$(MAKE) -s -j$(JOBS) all $(B)/bench/pool_bench $(B)/bench/select_bench
 	@bench/run $(B)
