@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 typedef struct moon_embedded_module {
-  const char *name; /* as `require` takes it */
+  const char *name;          /* as `require` takes it */
   const unsigned char *code; /* compiled by the Lua that is linked with it */
   size_t size;
 } moon_embedded_module;
