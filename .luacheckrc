@@ -8,6 +8,7 @@ self = false
 ignore = { "211/_.*" }
 
 files["examples"] = { read_globals = { "clusters" } } -- the program's
+files["bench"] = files["examples"]
 files["spec"] = { std = "lua54+busted" }
 -- Declarations for editors, never run.
 exclude_files = { "lua/meta" }

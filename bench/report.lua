@@ -18,7 +18,7 @@
 ---@field because string? what a measurement said of a miss by more than a quarter; to be measured again when the figure changes
 local rows = {
   { title = "cold start: list namespaces, exit", ours = "cold.moonpool", floor = "cold.curl", unit = "ms", aim = 1.15,
-    because = "of 3 ms beyond curl, loading Lua modules is 0.5; the rest is spent on starting threads, and on handing the request to one and back" },
+    because = "half a millisecond to load modules; the rest to start threads, and to hand the request to one and back" },
   { title = "small GETs, 1 at once", ours = "get1.moonpool", floor = "get1.h2load", unit = "/s", aim = 0.47, more = true,
     because = "a request is handed to the reactor's thread and back: two wake-ups, 52 us of CPU for each" },
   { title = "small GETs, 16 at once", ours = "get16.moonpool", floor = "get16.h2load", unit = "/s", aim = 0.14, more = true },
