@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "binding/call.h"
+#include "binding/command.h"
 #include "binding/embedded.h"
 #include "binding/error.h"
 #include "binding/http.h"
@@ -79,6 +80,7 @@ int luaopen_moonpool_core(lua_State *L) {
   moon_selector_open(L);
   moon_manager_open(L);
   moon_terminal_open(L);
+  moon_command_open(L);
   return 1;
 }
 

@@ -494,6 +494,14 @@ function core.unbase64(text) end
 ---@return true?, string? problem
 function core.writePrivateFile(path, text) end
 
+--- Runs another program with our standard streams until it ends. The signals that would end this program go to that one meanwhile. One
+--- at a time. Waits.
+---@param words string[] the program (looked for in PATH) and its arguments
+---@param environment table<string, string> what it has beside our own environment, or instead
+---@return integer? code its exit code; 128 + the signal that ended it
+---@return moonpool.Error? err it could not be started
+function core.command(words, environment) end
+
 -- ---------------------------------------------------------------------------------------------------- log
 --- How wide the terminal is that standard error goes to; nil: it goes elsewhere, or the terminal cannot redraw a line.
 ---@return integer?

@@ -1,18 +1,7 @@
 -- faults.lua: what goes wrong on purpose, in a cluster or at one of its endpoints, switchable while it runs.
 --
--- A fault is a table: type, what it needs, and to what it applies. To requests:
---   latency         ms, jitter          the answer takes that much longer
---   hang                                the request is never answered
---   reset           afterBytes          the connection is reset after so many bytes of the body
---   status          code, retryAfter    this status instead of an answer
--- These look at method and path (a glob: * is any text), probability (0..1) and count (so many requests, then over).
--- To readiness alone:
---   notReady        check               /readyz fails, for that check ("shutdown" when none is named)
--- To the endpoint as a whole:
---   die                                 the port is closed, and every connection is reset: a process that is gone
---   freeze                              connections are accepted and never answered, those that were made fall silent, watches too, and
---                                       all goes on afterwards: a process that is stopped, a network that drops packets
---   refuse, stall, badCertificate       for new connections: refused; accepted and never answered; a certificate of an unknown authority
+-- A fault is a table: type, what it needs (TEXTS below), and to what it applies. Those of requests (latency, hang, reset, status) look at
+-- method and path (a glob: * is any text), probability (0..1) and count (so many requests, then over).
 -- Every fault may end by itself (forMs), and may flap: on for onMs, off for offMs, and again; after so many `times`, over.
 
 local core = require("moonpool.core")
@@ -26,6 +15,16 @@ local KINDS = {
   latency = { ms = "number", jitter = "number" }, hang = {}, reset = { afterBytes = "number" },
   status = { code = "number", retryAfter = "number" }, notReady = { check = "string" }, die = {}, freeze = {}, refuse = {}, stall = {},
   badCertificate = {},
+}
+-- For people: what each does, and what it can be told.
+local TEXTS = {
+  latency = "answers come ms=N later, and up to jitter=N more", hang = "requests are never answered",
+  reset = "connections are reset in the middle of an answer, after afterBytes=N of it",
+  status = "answers are code=503 (or another), with retryAfter=SECONDS",
+  notReady = "/readyz fails, for its check=NAME", die = "the port is closed and connections are reset: a process that is gone",
+  freeze = "all falls silent, connections that were made too: a stopped process",
+  refuse = "new connections are refused", stall = "new connections are accepted and never answered",
+  badCertificate = "new connections see the certificate of an unknown authority",
 }
 local OF_REQUESTS = { latency = true, hang = true, reset = true, status = true }
 local WHICH = { method = "string", path = "string", probability = "number", count = "number" }
@@ -59,6 +58,11 @@ end
 --- The types that there are.
 ---@return string[]
 function faults.types() return values.sortedKeys(KINDS) end
+
+--- What a type does, for people.
+---@param kind string
+---@return string
+function faults.text(kind) return TEXTS[kind] end
 
 local function glob(pattern)
   return "^" .. pattern:gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*") .. "$"
