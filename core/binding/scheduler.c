@@ -449,6 +449,8 @@ int moon_scheduler_open(lua_State *L) {
   luaL_newmetatable(L, TASK_TYPE);
   luaL_setfuncs(L, meta, 0);
   luaL_newlib(L, methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "taskMethods");
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   moon_op_meta(L, &op_key, op_close);

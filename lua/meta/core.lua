@@ -369,6 +369,7 @@ function Selector:single() end
 -- ---------------------------------------------------------------------------------------------------- scheduler
 ---@class moonpool.Task  A function that runs beside others, until it waits or ends.
 local Task = {}
+core.taskMethods = Task
 --- Begins a task: fn(...) runs when the caller waits the next time.
 ---@param fn function
 ---@param ... any its arguments

@@ -277,11 +277,11 @@ function Resource.wait(name, condition, options) end
 
 --- Options of every API call that concern its way, not its meaning.
 ---@class moonpool.CallOptions
----@field timeout integer? ms for the whole call, waiting and retries included; 0: none. Watches and followed logs have none unless it is given. How long a connection may take to be made is the pool's connectTimeout; default 60000
+---@field timeout integer? ms for the whole call, waiting and retries included; 0: none. Watches and followed logs have none unless it is given. How long a connection may take to be made is the pool's connectTimeout; default 60000 (1 min)
 ---@field firstByteTimeout integer? ms from sending until the answer begins; 0: none
 ---@field idleTimeout integer? ms of silence while the answer comes; 0: none
 ---@field retries integer? further attempts where that is safe; when the server says how long to wait, 9 instead of the default; default 3
----@field maxBodySize integer? bytes; a larger answer is an error; default 1073741824
+---@field maxBodySize integer? bytes; a larger answer is an error; default 1073741824 (1 GiB)
 ---@field gzip boolean? whether to ask for a compressed answer; default: unless the server is near
 ---@field raw boolean? the answer's text instead of a decoded table
 ---@field headers table<string, string>? further request headers
@@ -363,7 +363,7 @@ function Resource.wait(name, condition, options) end
 
 ---@class moonpool.WaitOptions
 ---@field namespace string? default: the context's
----@field timeout integer? ms; 0: for ever; default 60000
+---@field timeout integer? ms; 0: for ever; default 60000 (1 min)
 ---@field cluster string? of a client that chooses among several: in this one only
 ---@field key string? of a client that chooses among several: what its strategy goes by, where it does
 
@@ -435,14 +435,14 @@ function ConnectionPool:dispose() end
 ---@class moonpool.PoolOptions
 ---@field maxConnections integer? at most so many, 1 or more; watches and followed logs have further ones; default 10
 ---@field minConnections integer? at least so many, kept up in the background; at most maxConnections; default 2
----@field maxIdleTime integer? ms after which an idle connection is closed, never below minConnections; 0: off; default 300000
----@field acquireTimeout integer? ms that a caller waits for a connection; default 30000
----@field healthCheckInterval integer? ms between checks of an idle connection; 0: off. Keep it below the 90 s after which API servers close idle connections; default 60000
+---@field maxIdleTime integer? ms after which an idle connection is closed, never below minConnections; 0: off; default 300000 (5 min)
+---@field acquireTimeout integer? ms that a caller waits for a connection; default 30000 (30 s)
+---@field healthCheckInterval integer? ms between checks of an idle connection; 0: off. Keep it below the 90 s after which API servers close idle connections; default 60000 (1 min)
 ---@field healthCheckRetries integer? further checks after one that failed, before the connection is replaced; default 3
 ---@field enableWarmup boolean? minConnections are made when the pool is; false: when one is wanted first; default true
----@field maxLifetime integer? ms after which a connection is replaced, for each 10 % more or less; 0: off; default 1800000
----@field connectTimeout integer? ms for name resolution, TCP and TLS together; default 10000
----@field healthCheckTimeout integer? ms that a check may take; default 3000
+---@field maxLifetime integer? ms after which a connection is replaced, for each 10 % more or less; 0: off; default 1800000 (30 min)
+---@field connectTimeout integer? ms for name resolution, TCP and TLS together; default 10000 (10 s)
+---@field healthCheckTimeout integer? ms that a check may take; default 3000 (3 s)
 ---@field maxStreamsPerConnection integer? calls that share a connection at a time; on HTTP/1.1 always 1; default 100
 ---@field maxConnecting integer? how many connections are made at once, beyond warm-up; default 2
 ---@field leakDetectionThreshold integer? ms after which a lease that was not given back is told as connectionLeaked; 0: off; default 0
@@ -620,7 +620,7 @@ function ConnectionManager:dispose() end
 ---@field loadBalancingStrategy string|moonpool.Strategy|function? which cluster a call or lease gets: a member of LoadBalancingStrategy, a registered name, or a strategy of one's own
 ---@field enableFailover boolean? leases and reads go to another cluster when theirs fails; default true
 ---@field failoverWrites boolean? writes too, where that is safe; default false
----@field clusterHealthCheckInterval integer? ms between probes of a healthy cluster; 0: only clusters whose requests fail are probed; default 30000
+---@field clusterHealthCheckInterval integer? ms between probes of a healthy cluster; 0: only clusters whose requests fail are probed; default 30000 (30 s)
 ---@field defaultPoolConfig moonpool.PoolOptions? for the pools of all clusters
 ---@field logger moonpool.Logger? gets what the runtime would log to standard error
 
@@ -664,7 +664,7 @@ function Lease:release() end
 ---@field clusters string|string[]? name, glob, /regular expression/, ^exclusion, or a list of them; default: all
 ---@field labels string|table<string, string>? only those with these labels: "env=prod,tier!=db" or { env = "prod" }
 ---@field concurrency integer? how many at a time; default 25
----@field timeout integer? ms for each cluster, retries included; 0: none; default 10000
+---@field timeout integer? ms for each cluster, retries included; 0: none; default 10000 (10 s)
 ---@field failFast boolean? the first failure cancels the others; default false
 ---@field retries integer? calls fn again after a failure that may pass: then fn must be able to run twice; default 0
 ---@field waves true|(integer|string)[]? sizes such as { 1, "10%", "rest" } (that is what true means); the last one is used again until all had their turn

@@ -8,6 +8,7 @@
 local check = require "moonpool.check"
 local kinds = require "moonpool.kinds"
 local lines = require "moonpool.lines"
+local public = require "moonpool.public"
 local request = require "moonpool.request"
 
 local api = {}
@@ -270,6 +271,7 @@ function Api.__index(self, name)
     end
   end
   local method = make and make(self) or newMethod(self, name, parsed)
+  public.standsFor[method] = name
   rawset(self, name, method)
   return method
 end

@@ -8,6 +8,7 @@ local check = require "moonpool.check"
 local kinds = require "moonpool.kinds"
 local log = require "moonpool.log"
 local pool = require "moonpool.pool"
+local public = require "moonpool.public"
 local request = require "moonpool.request"
 
 local client = {}
@@ -33,7 +34,7 @@ local Client = { __name = "moonpool.KubernetesClient" }
 ---@field resources moonpool.Resources kinds by their everyday names: client.resources.pods.list()
 ---@field custom moonpool.CustomObjectsApi for scripts that name group, version and plural themselves
 local methods = {}
-client.methods = methods
+public.classes["moonpool.KubernetesClient"] = methods
 
 -- What a client keeps; its own fields are only what scripts see.
 ---@type table<moonpool.KubernetesClient, { open: moonpool.OpenPool|moonpool.ManagedClient, logger: moonpool.Logger? }>

@@ -1,6 +1,7 @@
 -- concurrency.lua: doing many things at once with the scheduler's tasks: a bounded map, a repeating timer.
 local core = require "moonpool.core"
 local check = require "moonpool.check"
+local public = require "moonpool.public"
 
 local concurrency = {}
 
@@ -66,6 +67,7 @@ end
 ---@class moonpool.Timer  What `every` returns. `<close>` stops it.
 local Timer = { __name = "moonpool.Timer" }
 Timer.__index = Timer
+public.classes["moonpool.Timer"] = Timer
 
 --- Makes no further call; one under way goes on.
 ---@return boolean # false: it was stopped already

@@ -1,6 +1,7 @@
 -- custom.lua: `client.custom`: client-node's CustomObjectsApi, for scripts that name group, version and plural themselves:
 -- listNamespacedCustomObject(group, version, namespace, plural), getClusterCustomObject(group, version, plural, name), ...
 local check = require "moonpool.check"
+local public = require "moonpool.public"
 
 --- Methods named <verb>Namespaced|ClusterCustomObject[Status|Scale], the verb one of list, get, create, replace, patch, delete,
 --- deleteCollection. Arguments: group, version, namespace (of namespaced ones), plural, name (of one object), body, options.
@@ -51,6 +52,7 @@ function custom.new(session)
     __index = function(self, name)
       if type(name) ~= "string" or name:find("^_") then return nil end
       local method = newMethod(session, name)
+      public.standsFor[method] = name
       rawset(self, name, method)
       return method
     end,

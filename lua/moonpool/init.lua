@@ -7,6 +7,7 @@ local concurrency = require "moonpool.concurrency"
 local kinds = require "moonpool.kinds"
 local log = require "moonpool.log"
 local pool = require "moonpool.pool"
+local public = require "moonpool.public"
 
 --- What `require "moonpool"` returns. Beside what is listed it has a class for each API group and version, for makeApiClient:
 --- CoreV1Api, AppsV1Api, BatchV1Api, NetworkingV1Api, ..., also other versions (BatchV1beta1Api) and the best one that the cluster
@@ -36,6 +37,9 @@ local moonpool = {
   poll = core.poll,
   run = core.run,
 }
+
+public.classes["moonpool"] = moonpool
+public.classes["moonpool.Task"], public.classes["moonpool.json"], public.classes["moonpool.yaml"] = core.taskMethods, core.json, core.yaml
 
 for _, group in ipairs(kinds.groups) do
   local name = group.class .. group.version:gsub("^v", "V") .. "Api"

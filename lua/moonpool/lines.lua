@@ -1,5 +1,6 @@
 -- lines.lua: a streaming answer as lines: the logs of a pod that is followed, the events of a watch.
 local errors = require "moonpool.errors"
+local public = require "moonpool.public"
 
 local lines = {}
 
@@ -15,6 +16,7 @@ local silence = 600000 -- ms; a container may have nothing to say for long, and 
 ---@field private followed boolean? a log, whose silence may be the container's own
 local Lines = { __name = "moonpool.Lines" }
 Lines.__index = Lines
+public.classes["moonpool.Lines"] = Lines
 
 ---@private
 function Lines:take(bytes)

@@ -5,6 +5,7 @@
 -- the runtime goes to the attached ones and not to standard error. One that raises is reported once and taken away.
 local core = require "moonpool.core"
 local check = require "moonpool.check"
+local public = require "moonpool.public"
 
 --- Any table with these: where log lines go instead of standard error.
 ---@class moonpool.Logger
@@ -20,6 +21,7 @@ local check = require "moonpool.check"
 ---@field warn fun(message: string, fields: table?) a line of this level
 ---@field error fun(message: string, fields: table?) a line of this level
 local log = {}
+public.classes["moonpool.log"] = log
 
 local levels = { "debug", "info", "warn", "error" }
 local attached = {} ---@type moonpool.Logger[] a logger is here once for every attach

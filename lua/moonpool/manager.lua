@@ -9,6 +9,7 @@ local errors = require "moonpool.errors"
 local fanout = require "moonpool.fanout"
 local log = require "moonpool.log"
 local pool = require "moonpool.pool"
+local public = require "moonpool.public"
 local strategies = require "moonpool.strategies"
 
 local manager = {}
@@ -60,6 +61,7 @@ manager.eventNames = eventNames
 local methods = {}
 local ConnectionManager = { __name = "moonpool.ConnectionManager", __index = methods }
 manager.methods = methods
+public.classes["moonpool.ConnectionManager"] = methods
 
 setmetatable(methods, { __index = function(_, name)
   if type(name) ~= "string" or name:find("^_") then return nil end
@@ -321,6 +323,7 @@ end
 ---@field connection moonpool.Connection
 local Lease = { __name = "moonpool.Lease" }
 Lease.__index = Lease
+public.classes["moonpool.Lease"] = Lease
 
 --- Gives it back; raises when it was given back already.
 function Lease:release()

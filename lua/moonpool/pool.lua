@@ -5,6 +5,7 @@ local api = require "moonpool.api"
 local check = require "moonpool.check"
 local emitter = require "moonpool.emitter"
 local errors = require "moonpool.errors"
+local public = require "moonpool.public"
 local session = require "moonpool.session"
 
 local pool = {}
@@ -151,6 +152,8 @@ end
 ---@field private open moonpool.OpenPool
 local methods = {}
 local ConnectionPool = { __name = "moonpool.ConnectionPool", __index = methods }
+public.classes["moonpool.ConnectionPool"] = methods
+public.classes["moonpool.Connection"], public.classes["moonpool.KubeConfig"] = core.connectionMethods, core.kubeConfigMethods
 
 setmetatable(methods, { __index = function(_, name)
   if type(name) ~= "string" or name:find("^_") then return nil end

@@ -216,6 +216,7 @@ local clusters = setmetatable({}, {
       if object == self then object = manager end
       return field(object, ...)
     end
+    require("moonpool.public").standsFor[method] = field
     rawset(self, name, method)
     return method
   end,

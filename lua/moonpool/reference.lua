@@ -271,7 +271,7 @@ return {
   ["moonpool.CallOptions"]={
    ["fields"]={
     {
-     ["default"]="60000",
+     ["default"]="60000 (1 min)",
      ["name"]="timeout",
      ["text"]="ms for the whole call, waiting and retries included; 0: none. Watches and followed logs have none unless it is given. How long a connection may take to be made is the pool's connectTimeout",
      ["type"]="integer?",},
@@ -289,7 +289,7 @@ return {
      ["text"]="further attempts where that is safe; when the server says how long to wait, 9 instead of the default",
      ["type"]="integer?",},
     {
-     ["default"]="1073741824",
+     ["default"]="1073741824 (1 GiB)",
      ["name"]="maxBodySize",
      ["text"]="bytes; a larger answer is an error",
      ["type"]="integer?",},
@@ -1136,7 +1136,7 @@ return {
      ["text"]="how many at a time",
      ["type"]="integer?",},
     {
-     ["default"]="10000",
+     ["default"]="10000 (10 s)",
      ["name"]="timeout",
      ["text"]="ms for each cluster, retries included; 0: none",
      ["type"]="integer?",},
@@ -1773,7 +1773,7 @@ return {
      ["text"]="writes too, where that is safe",
      ["type"]="boolean?",},
     {
-     ["default"]="30000",
+     ["default"]="30000 (30 s)",
      ["name"]="clusterHealthCheckInterval",
      ["text"]="ms between probes of a healthy cluster; 0: only clusters whose requests fail are probed",
      ["type"]="integer?",},
@@ -1828,17 +1828,17 @@ return {
      ["text"]="at least so many, kept up in the background; at most maxConnections",
      ["type"]="integer?",},
     {
-     ["default"]="300000",
+     ["default"]="300000 (5 min)",
      ["name"]="maxIdleTime",
      ["text"]="ms after which an idle connection is closed, never below minConnections; 0: off",
      ["type"]="integer?",},
     {
-     ["default"]="30000",
+     ["default"]="30000 (30 s)",
      ["name"]="acquireTimeout",
      ["text"]="ms that a caller waits for a connection",
      ["type"]="integer?",},
     {
-     ["default"]="60000",
+     ["default"]="60000 (1 min)",
      ["name"]="healthCheckInterval",
      ["text"]="ms between checks of an idle connection; 0: off. Keep it below the 90 s after which API servers close idle connections",
      ["type"]="integer?",},
@@ -1853,17 +1853,17 @@ return {
      ["text"]="minConnections are made when the pool is; false: when one is wanted first",
      ["type"]="boolean?",},
     {
-     ["default"]="1800000",
+     ["default"]="1800000 (30 min)",
      ["name"]="maxLifetime",
      ["text"]="ms after which a connection is replaced, for each 10 % more or less; 0: off",
      ["type"]="integer?",},
     {
-     ["default"]="10000",
+     ["default"]="10000 (10 s)",
      ["name"]="connectTimeout",
      ["text"]="ms for name resolution, TCP and TLS together",
      ["type"]="integer?",},
     {
-     ["default"]="3000",
+     ["default"]="3000 (3 s)",
      ["name"]="healthCheckTimeout",
      ["text"]="ms that a check may take",
      ["type"]="integer?",},
@@ -2507,7 +2507,7 @@ return {
      ["text"]="default: the context's",
      ["type"]="string?",},
     {
-     ["default"]="60000",
+     ["default"]="60000 (1 min)",
      ["name"]="timeout",
      ["text"]="ms; 0: for ever",
      ["type"]="integer?",},
@@ -2570,10 +2570,10 @@ return {
    ["isOptions"]=true,
    ["otherDefaults"]={
     {
-     ["default"]="30000",
+     ["default"]="30000 (30 s)",
      ["name"]="firstByteTimeout",},
     {
-     ["default"]="90000",
+     ["default"]="90000 (90 s)",
      ["name"]="idleTimeout",},},
    ["parents"]={
     "moonpool.ApiOptions",},

@@ -7,6 +7,7 @@ local core = require "moonpool.core"
 local check = require "moonpool.check"
 local errors = require "moonpool.errors"
 local kinds = require "moonpool.kinds"
+local public = require "moonpool.public"
 local request = require "moonpool.request"
 local watch = require "moonpool.watch"
 
@@ -113,7 +114,7 @@ end
 --- The verbs on a kind. They are called with a dot: client.resources.pods.list { namespace = "default" }.
 ---@class moonpool.Resource
 local methods = {}
-resources.methods = methods
+public.classes["moonpool.Resource"] = methods
 
 --- All objects in one table, or a page of them (`limit`, `continue`). Waits.
 ---@param options moonpool.ListOptions|moonpool.ResourceOptions|nil
@@ -342,6 +343,7 @@ function Resource.__index(self, name)
     if rawequal((...), self) then check.misuse("%s.%s is called with a dot, not with a colon", state.name, name) end
     return method(state, ...)
   end
+  public.standsFor[bound] = method
   rawset(self, name, bound)
   return bound
 end

@@ -3,6 +3,7 @@
 local core = require "moonpool.core"
 local arguments = require "moonpool.arguments"
 local program = require "moonpool.program"
+local public = require "moonpool.public"
 local tables = require "moonpool.tables"
 
 --- A command line with --help, the same work in every selected cluster, a table of what came of it, and an end that names every cluster
@@ -16,6 +17,7 @@ local tables = require "moonpool.tables"
 --- ```
 ---@class moonpool.script
 local script = {}
+public.classes["moonpool.script"] = script
 
 local convert = arguments.convert
 
@@ -29,6 +31,7 @@ local convert = arguments.convert
 ---@field clusters { name: string, err: moonpool.Error? }[] those that were asked
 local Script = {}
 Script.__index = Script
+public.classes["moonpool.Script"] = Script
 
 local EXIT_CODES = "Exit code: 0 all well, 1 the script failed%s, 2 usage, 3 some of the clusters failed, 4 all of them failed."
 

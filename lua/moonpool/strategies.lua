@@ -1,10 +1,12 @@
 -- strategies.lua: which cluster a manager chooses: the strategies that are built in, by name, and those of scripts: a function, or a
 -- table with select and, optionally, onResult and onClusterChange; given as they are, or registered under a name.
 local check = require "moonpool.check"
+local public = require "moonpool.public"
 
 --- Strategies to choose by name.
 ---@class moonpool.strategies
 local strategies = {}
+public.classes["moonpool.strategies"] = strategies
 
 --- What a strategy chooses among. The same tables come for every selection; what a strategy changes in them is undone before the next.
 ---@class moonpool.Candidate

@@ -4,10 +4,12 @@
 -- table nor talk to the terminal.
 local core = require "moonpool.core"
 local check = require "moonpool.check"
+local public = require "moonpool.public"
 
 --- Rows as a table for people on a terminal.
 ---@class moonpool.tables
 local tables = {}
+public.classes["moonpool.tables"] = tables
 
 -- First and last code point of what takes two columns, and of what takes none.
 local wide = { { 0x1100, 0x115F }, { 0x2E80, 0x303E }, { 0x3041, 0x33FF }, { 0x3400, 0x4DBF }, { 0x4E00, 0x9FFF },

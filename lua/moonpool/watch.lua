@@ -10,6 +10,7 @@
 local core = require "moonpool.core"
 local errors = require "moonpool.errors"
 local lines = require "moonpool.lines"
+local public = require "moonpool.public"
 local request = require "moonpool.request"
 
 local pageSize = 500
@@ -37,6 +38,7 @@ local passing = { connect = true, timeout = true, server = true, tooManyRequests
 ---@field private begun boolean the server has answered once
 local Watcher = { __name = "moonpool.Watcher" }
 Watcher.__index = Watcher
+public.classes["moonpool.Watcher"] = Watcher
 
 local watch = {}
 

@@ -207,6 +207,7 @@ end
 ---@class Annotated
 ---@field classes table<string, Annotated.Class>
 ---@field aliases table<string, { name: string, type: string?, text: string, values: { value: string, text: string }[] }>
+---@field private table<string, string[]> functions of a class that are marked so
 ---@field functions table<string, Annotated.Function> by the name under which they are declared: "concurrency.map"
 
 local function addClass(found, class, text)
@@ -252,8 +253,15 @@ local function readFile(found, path)
       return
     end
     local fn = readFunction(block, line, place)
-    if fn and not block.private then
-      local class = variables[fn.owner] or found.variables[fn.owner]
+    local class = fn and (variables[fn.owner] or found.variables[fn.owner])
+    if fn and block.private then
+      if class then
+        found.private[class.name] = found.private[class.name] or {}
+        table.insert(found.private[class.name], fn.name)
+      end
+      return
+    end
+    if fn then
       if class then table.insert(class.functions, fn) end
       found.functions[fn.owner .. fn.separator .. fn.name] = fn
       return
@@ -288,7 +296,7 @@ end
 ---@param paths string[]
 ---@return Annotated
 function annotations.read(paths)
-  local found = { classes = {}, aliases = {}, functions = {}, variables = {} }
+  local found = { classes = {}, aliases = {}, functions = {}, variables = {}, private = {} }
   for _, path in ipairs(paths) do readFile(found, path) end
   return found
 end

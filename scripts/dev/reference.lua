@@ -12,6 +12,7 @@ local annotations = require "annotations"
 local check = require "moonpool.check"
 local core = require "moonpool.core"
 local moonpool = require "moonpool"
+local public = require "moonpool.public"
 local subjects = require "reference_subjects"
 
 local mistakes = {}
@@ -87,6 +88,22 @@ local function inCode(value)
   return type(value) == "string" and ("%q"):format(value) or tostring(value)
 end
 
+local units = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "min" }, { 1000, "s" } }
+
+--- "300000" as "300000 (5 min)", where the text says that it is a time; a size likewise.
+local function readable(default, text)
+  local number = math.tointeger(tonumber(default))
+  if not number or number == 0 then return default end
+  if text:find "^bytes" then
+    if number % (1 << 30) == 0 then return ("%s (%d GiB)"):format(default, number >> 30) end
+  elseif text:find "^ms" then
+    for _, unit in ipairs(units) do
+      if number % unit[1] == 0 then return ("%s (%d %s)"):format(default, number // unit[1], unit[2]) end
+    end
+  end
+  return default
+end
+
 local function publicFunction(word, separator, fn)
   local parameters, names = {}, {}
   for _, name in ipairs(fn.arguments) do
@@ -106,7 +123,7 @@ end
 local function publicField(field, defaults)
   local default = defaults[field.name]
   local type = field.type and field.type:gsub("|nil$", "?")
-  return { name = field.name, type = type, text = field.text, default = default ~= nil and inCode(default) or nil }
+  return { name = field.name, type = type, text = field.text, default = default ~= nil and readable(inCode(default), field.text) or nil }
 end
 
 --- Each option that the code takes has a text, and the other way round.
@@ -138,7 +155,9 @@ local function otherDefaults(class, declared)
       end
     end
     look(class.parents)
-    if not same then all[#all + 1] = { name = name, default = inCode(declared.defaults[name]) } end
+    if not same then
+      all[#all + 1] = { name = name, default = readable(inCode(declared.defaults[name]), name:find "[tT]imeout$" and "ms" or "") }
+    end
   end
   return all
 end
@@ -162,22 +181,22 @@ local function makeClass(name)
   for _, field in ipairs(fields) do
     local fn = field.expression and functionOf(field.expression)
     if fn then
-      local public = publicFunction(word, ".", fn)
-      public.name = field.name
-      public.call = ("%s.%s%s"):format(word, field.name, public.call:match "%(.*$")
-      out.functions[#out.functions + 1] = public
+      local described = publicFunction(word, ".", fn)
+      described.name = field.name
+      described.call = ("%s.%s%s"):format(word, field.name, described.call:match "%(.*$")
+      out.functions[#out.functions + 1] = described
     else
-      local public = publicField(field, declared and declared.defaults or {})
+      local described = publicField(field, declared and declared.defaults or {})
       local of = found.classes[field.type or ""]
-      if public.text == "" and of and name == "moonpool" then public.text = of.text:match "^[^\n]*" end
-      if not public.type then
+      if described.text == "" and of and name == "moonpool" then described.text = of.text:match "^[^\n]*" end
+      if not described.type then
         mistake("%s: the field %s has no type", name, field.name)
-        public.type = "any"
+        described.type = "any"
       end
-      if public.text == "" and (out.isOptions or name == "moonpool") and not field.type:find "ApiClass" then
+      if described.text == "" and (out.isOptions or name == "moonpool") and not field.type:find "ApiClass" then
         mistake("%s: %s has no text", name, field.name)
       end
-      out.fields[#out.fields + 1] = public
+      out.fields[#out.fields + 1] = described
     end
   end
   for _, fn in ipairs(class.functions) do
@@ -234,10 +253,10 @@ local function membersOf(class)
   return all
 end
 
-local function functionsIn(t, but)
+local function functionsIn(t)
   local all = {}
   for name, value in pairs(t) do
-    if type(value) == "function" and not name:find "^__" and not (but or {})[name] then all[name] = true end
+    if type(value) == "function" and not name:find "^__" then all[name] = true end
   end
   return all
 end
@@ -264,21 +283,14 @@ for name in pairs(written) do
 end
 compare("moonpool", names, written)
 
-local private = { choose = true, find = true, checkLogger = true }
-local task = core.spawn(function() end)
-for class, methods in pairs {
-  ["moonpool.ConnectionManager"] = manager.methods, ["moonpool.ConnectionPool"] = pool.methods,
-  ["moonpool.KubernetesClient"] = require("moonpool.client").methods, ["moonpool.Resource"] = require("moonpool.resources").methods,
-  ["moonpool.KubeConfig"] = core.kubeConfigMethods, ["moonpool.Task"] = getmetatable(task).__index,
-  ["moonpool.json"] = core.json, ["moonpool.yaml"] = core.yaml, ["moonpool.log"] = moonpool.log,
-  ["moonpool.strategies"] = moonpool.strategies,
-} do
+for class, methods in pairs(public.classes) do
   local documented = {}
+  for _, name in ipairs(found.private[class] or {}) do documented[name] = methods[name] ~= nil end
   for _, fn in ipairs(model.classes[class].functions) do documented[fn.name] = true end
   for _, field in ipairs(model.classes[class].fields) do
     if field.type:find "^fun" then documented[field.name] = true end
   end
-  compare(class, functionsIn(methods, private), documented)
+  if class ~= "moonpool" then compare(class, functionsIn(methods), documented) end
 end
 compare("moonpool.LoadBalancingStrategy", (function()
   local all = {}

@@ -2,22 +2,6 @@
 local commands = require "moonpool.repl.commands"
 local core = require "moonpool.core"
 
-local units = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "min" }, { 1000, "s" } }
-
---- "300000" as "300000 (5 min)", where the text says that it is a time; a size likewise.
-local function readable(default, text)
-  local number = math.tointeger(tonumber(default))
-  if not number or number == 0 then return default end
-  if text:find "^bytes" then
-    if number % (1 << 30) == 0 then return ("%s (%d GiB)"):format(default, number >> 30) end
-  elseif text:find "^ms" then
-    for _, unit in ipairs(units) do
-      if number % unit[1] == 0 then return ("%s (%d %s)"):format(default, number // unit[1], unit[2]) end
-    end
-  end
-  return default
-end
-
 local function anchor(title) return (title:lower():gsub("[^%w%-_ ]", ""):gsub(" ", "-")) end
 
 local function cell(text) return (text:gsub("|", "\\|"):gsub("\n+", " ")) end
@@ -70,7 +54,7 @@ return function(model, subjects, program)
     line("|---|---|", hasDefaults and "---|" or "", hasTexts and "---|" or "")
     for _, field in ipairs(class.fields) do
       local kind = type(class.isOptions and field.type:gsub("%?$", "") or field.type)
-      local default = field.default and readable(field.default, field.text) or ""
+      local default = field.default or ""
       line("| ", code(field.name), " | ", cell(kind), " |", hasDefaults and (" %s |"):format(default) or "",
         hasTexts and (" %s |"):format(cell(prose(field.text))) or "")
     end
@@ -101,7 +85,7 @@ return function(model, subjects, program)
     if #parents > 0 then line(alone and "Those of " or "With those of ", table.concat(parents, " and "), alone and ".\n" or ":\n") end
     fields(one)
     for _, each in ipairs(one.otherDefaults) do
-      line("`", each.name, "` that is not given is ", readable(each.default, each.name:find "[tT]imeout$" and "ms" or ""), " here.\n")
+      line("`", each.name, "` that is not given is ", each.default, " here.\n")
     end
     for _, each in ipairs(one.functions) do fn(each) end
   end

@@ -41,7 +41,7 @@ function session.new(terminal)
   self.names = { own = {}, globals = {}, lazy = {
     moonpool = function() return require "moonpool" end,
     help = function()
-      return function(what) self:page(require("moonpool.repl.help").text(what)) end
+      return function(what) self:page(require("moonpool.repl.help").text(what, self:view().width)) end
     end,
     client = function()
       local made, problem = program.client()
