@@ -81,20 +81,8 @@ static void request_over(moon_exchange *exchange, moon_error *err) {
   moon_reactor_post(refresh->renewal.runner, &refresh->over_task);
 }
 
-static void nothing(void *owner) {}
-static void nothing_about_streams(void *owner, int max_streams) {}
-/* Only of a connection whose first request is the transport's own. */
-static void not_failed(void *owner, moon_error *err) {
-  moon_error_free(err);
-}
-
 /* Takes over the request; the answer comes to `over`. */
 static void ask(oidc_refresh *refresh, const char *server, moon_request *request, void (*over)(moon_task *task)) {
-  static const moon_transport_events events = {.established = nothing_about_streams,
-                                               .failed = not_failed,
-                                               .limited = nothing_about_streams,
-                                               .drain = nothing,
-                                               .lost = nothing};
   static const moon_exchange_handler handler = {.data = got_data, .done = request_over};
   const moon_oidc_spec *spec = spec_of(refresh);
   moon_target *target = moon_target_new();
@@ -114,7 +102,7 @@ static void ask(oidc_refresh *refresh, const char *server, moon_request *request
   refresh->response.retry_after_ms = -1;
   refresh->exchange = (moon_exchange){
       .handler = &handler, .request = request, .response = &refresh->response, .deadline_ms = refresh->deadline_ms};
-  refresh->transport = moon_transport_new(refresh->renewal.runner, dialer, &events, refresh);
+  refresh->transport = moon_transport_new(refresh->renewal.runner, dialer, &moon_transport_no_events, refresh);
   moon_dialer_release(dialer);
   moon_transport_connect_with(refresh->transport, &refresh->exchange);
 }

@@ -455,6 +455,22 @@ void moon_transport_seal(moon_transport *t, CURL *easy, int port) {
 
 /* --- life --- */
 
+static void ignore(void *owner) {}
+
+static void ignore_streams(void *owner, int max_streams) {}
+
+static void ignore_failure(void *owner, moon_error *err) {
+  moon_error_free(err);
+}
+
+const moon_transport_events moon_transport_no_events = {
+    .established = ignore_streams,
+    .failed = ignore_failure,
+    .limited = ignore_streams,
+    .drain = ignore,
+    .lost = ignore,
+};
+
 moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, const moon_transport_events *events,
                                    void *owner) {
   moon_transport *t = moon_zalloc(sizeof *t);
@@ -559,6 +575,7 @@ void moon_transport_close(moon_transport *t) {
   t->lost = t->draining = t->settling = true; /* no event any more */
   t->established = true;                      /* nor `failed` */
   let_go_of_sockets(t);
+  moon_silence_end(t);
   for (moon_list *node; (node = moon_list_pop_front(&t->running));) {
     moon_exchange *exchange = MOON_ENTRY(node, moon_exchange, node);
     curl_multi_remove_handle(t->multi, exchange->easy);

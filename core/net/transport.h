@@ -30,6 +30,9 @@ typedef struct moon_transport_events {
                                                     those of new connections any more; may be NULL */
 } moon_transport_events;
 
+/* For an owner who wants nothing but the answer to the request that establishes it. */
+extern const moon_transport_events moon_transport_no_events;
+
 /* Keeps references of reactor and dialer. */
 moon_transport *moon_transport_new(moon_reactor *reactor, moon_dialer *dialer, const moon_transport_events *events,
                                    void *owner);

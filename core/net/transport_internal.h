@@ -31,15 +31,17 @@ struct moon_transport {
   size_t spare_count;
 
   moon_timer silence;     /* when to ask whether anybody is there, */
-  moon_exchange question; /* and the asking */
+  moon_exchange question; /* and the asking: on HTTP/2 over this connection */
   moon_response question_response;
+  struct moon_inquiry *inquiry; /* on HTTP/1.1 over another one; NULL: none is under way */
 
   moon_exchange *first; /* the request that establishes it, while it runs: mostly `hello` */
   moon_exchange hello;
   moon_response hello_response;
   int64_t connect_timeout_ms;
-  int lookup;       /* its place among the process's lookups; -1: it has none */
-  int64_t heard_ms; /* last byte of any answer */
+  int lookup;         /* its place among the process's lookups; -1: it has none */
+  int64_t heard_ms;   /* last byte of any answer */
+  int64_t vouched_ms; /* somebody was there, as another connection has found */
 
   bool sealed; /* the session exists; no further socket may be opened */
   bool http2, near;
@@ -69,6 +71,7 @@ void moon_admission_forget(moon_exchange *exchange); /* it ends otherwise */
 /* silence.c */
 void moon_silence_init(moon_transport *transport);
 void moon_silence_watch(moon_transport *transport); /* a request has begun, or one has been answered */
+void moon_silence_end(moon_transport *transport);   /* it is being closed */
 
 /* exchange.c */
 void moon_exchange_prepare(moon_transport *transport, moon_exchange *exchange); /* its time begins */

@@ -376,6 +376,102 @@ static void takes_a_connection_that_is_silent_for_long_out_of_use(void **state) 
   line_close(&l);
 }
 
+/* --- whether anybody is there --- */
+
+static void pass(int64_t ms) {
+  moon_clock_advance_ms(ms);
+  on_reactor(reactor, nothing_to_do, NULL);
+  sleep_ms(50); /* for what is now sent to arrive */
+}
+
+static bool livez_comes_to(int count) {
+  for (int i = 0; i < PATIENCE_MS / 5 && tls_server_count(server, "/livez") < count; i++) sleep_ms(5);
+  sleep_ms(50); /* and the answer back */
+  return tls_server_count(server, "/livez") == count;
+}
+
+static void asks_a_silent_server_over_another_connection_whether_it_is_there(void **state) {
+  line l;
+  line_open(&l, reactor, dialer);
+  moon_clock_set_ms(moon_clock_now_ms());
+  int asked = tls_server_count(server, "/livez"), made = tls_server_connections(server);
+  attempt *call = attempt_new(&l, "GET", "/hang");
+  attempt_start(call);
+  pass(9900);
+  assert_int_equal(tls_server_count(server, "/livez"), asked);
+  for (int i = 1; i <= 3; i++) { /* it is, and takes its time */
+    pass(10100);
+    assert_true(livez_comes_to(asked + i));
+    pass(0);
+  }
+  assert_int_equal(tls_server_connections(server), made + 3);
+  assert_int_equal(count_of(&call->ends) + count_of(&l.losses), 0);
+  attempt_abort(call);
+  pass(100000); /* nothing waits: nothing is asked */
+  assert_int_equal(tls_server_count(server, "/livez"), asked + 3);
+  moon_clock_run();
+  attempt_free(call);
+  line_close(&l);
+}
+
+static void gives_up_a_connection_to_a_server_that_answers_nobody(void **state) {
+  tls_server *stopped = start_server();
+  moon_dialer *way = https_dialer(stopped);
+  line read_line, write_line, stream_line;
+  line_open(&read_line, reactor, way);
+  line_open(&write_line, reactor, way);
+  line_open(&stream_line, reactor, way);
+  attempt *read = attempt_new(&read_line, "GET", "/hang"), *write = attempt_new(&write_line, "POST", "/hang"),
+          *watch = attempt_new(&stream_line, "GET", "/stall");
+  watch->request.streaming = true;
+  attempt_start(watch);
+  assert_true(becomes(&watch->header_calls, 1));
+  sleep_ms(50);
+  moon_clock_set_ms(moon_clock_now_ms());
+  tls_server_ignore_new(stopped);
+  attempt_start(read);
+  attempt_start(write);
+  pass(10100);
+  assert_int_equal(count_of(&read->ends), 0);
+  pass(4100); /* 14.2 s */
+  attempt_wait(read);
+  expect_error(read, MOON_CONNECT, "the connection was lost: nothing comes over it any more");
+  assert_true(becomes(&read_line.losses, 1));
+  assert_true(becomes(&write_line.losses, 1)); /* and takes no other request */
+  assert_int_equal(count_of(&write->ends), 0); /* it may have been carried out */
+  assert_int_equal(count_of(&watch->ends), 0); /* may be silent, as long as its own limit lets it */
+  moon_clock_run();
+  attempt_abort(write);
+  attempt_abort(watch);
+  attempt_free(read);
+  attempt_free(write);
+  attempt_free(watch);
+  line_close(&read_line);
+  line_close(&write_line);
+  line_close(&stream_line);
+  moon_dialer_release(way);
+  tls_server_stop(stopped);
+}
+
+static void closes_while_it_asks(void **state) {
+  tls_server *stopped = start_server();
+  moon_dialer *way = https_dialer(stopped);
+  line l;
+  line_open(&l, reactor, way);
+  moon_clock_set_ms(moon_clock_now_ms());
+  tls_server_ignore_new(stopped);
+  attempt *call = attempt_new(&l, "GET", "/hang");
+  attempt_start(call);
+  pass(10100);
+  assert_int_equal(tls_server_connections(stopped), 2);
+  moon_clock_run();
+  line_close(&l);
+  expect_error(call, MOON_CLOSED, "closed under the request");
+  attempt_free(call);
+  moon_dialer_release(way);
+  tls_server_stop(stopped);
+}
+
 /* --- taking back --- */
 
 static void check_abort(const char *path, int64_t after_ms) {
@@ -447,6 +543,9 @@ int main(int count, char **arguments) {
       cmocka_unit_test(ends_a_request_whose_answer_takes_too_long),
       cmocka_unit_test(gives_a_slow_answer_its_time_as_long_as_it_comes),
       cmocka_unit_test(takes_a_connection_that_is_silent_for_long_out_of_use),
+      cmocka_unit_test(asks_a_silent_server_over_another_connection_whether_it_is_there),
+      cmocka_unit_test(gives_up_a_connection_to_a_server_that_answers_nobody),
+      cmocka_unit_test(closes_while_it_asks),
       cmocka_unit_test(takes_back_a_request_in_every_stage),
       cmocka_unit_test(takes_back_a_request_that_was_not_sent_without_loss),
       cmocka_unit_test(keeps_a_connection_that_was_idle_for_long),

@@ -449,7 +449,10 @@ static server_request *read_request(connection *c) {
 
 static bool handshake(connection *c) {
   tls_server *server = c->server;
-  if (server->options.never_handshakes) {
+  pthread_mutex_lock(&server->lock);
+  bool ignored = server->options.never_handshakes;
+  pthread_mutex_unlock(&server->lock);
+  if (ignored) {
     hang(c);
     return false;
   }
@@ -602,6 +605,12 @@ void tls_server_set_readyz(tls_server *server, int status, const char *body) {
   pthread_mutex_lock(&server->lock);
   server->readyz_status = status;
   server->readyz_body = body;
+  pthread_mutex_unlock(&server->lock);
+}
+
+void tls_server_ignore_new(tls_server *server) {
+  pthread_mutex_lock(&server->lock);
+  server->options.never_handshakes = true;
   pthread_mutex_unlock(&server->lock);
 }
 

@@ -69,7 +69,8 @@ int tls_server_port(const tls_server *server);
 
 enum { NEVER_ANSWERED = -1 };
 void tls_server_set_readyz(tls_server *server, int status, const char *body); /* from now on; body is not copied */
-void tls_server_set_api(tls_server *server, const char *path);                /* from now on; not copied */
+void tls_server_ignore_new(tls_server *server); /* connections are accepted and then ignored, from now on */
+void tls_server_set_api(tls_server *server, const char *path); /* from now on; not copied */
 
 int tls_server_connections(tls_server *server); /* TCP connections so far */
 int tls_server_open(tls_server *server);        /* those that are open now */
