@@ -54,7 +54,7 @@ local leavesOf, isSecret = {}, false
 
 run:collect(function(client, _, cluster)
   local object, err = client.resources[kind].get(name, { namespace = options.namespace })
-  if not object and err.kind ~= "notFound" then return nil, err end
+  if not object and err.status ~= 404 then return nil, err end
   if object and object.kind == "Secret" then isSecret = true end
   leavesOf[cluster] = object and flatten(object, "", {})
 end)
@@ -69,6 +69,13 @@ if options.base and not base then
     if cluster.name == options.base and not cluster.err then run:fail(("%s has no %s"):format(options.base, options.object)) end
   end
   run:fail(("--base %s: it is not among the clusters that answered"):format(options.base))
+end
+
+local answered = 0
+for _, cluster in ipairs(run.clusters) do answered = answered + (cluster.err and 0 or 1) end
+if not base and answered > 0 then
+  run:fail(("no cluster that answered has %s %s"):format(options.object, options.namespace and "in the namespace " .. options.namespace
+    or "(without --namespace: in the namespace of its context)"))
 end
 
 local function shown(value, path)
@@ -94,7 +101,7 @@ end
 for _, cluster in ipairs(run.clusters) do
   if not cluster.err and not leavesOf[cluster.name] then
     run.rows[#run.rows + 1] = { cluster = cluster.name, kind = kind, name = name, field = "(the object)", value = "not there", base = base,
-      baseValue = base and "there" or "-" }
+      baseValue = "there" }
   elseif not cluster.err and cluster.name ~= base then
     compare(cluster.name, leavesOf[base], leavesOf[cluster.name])
   end

@@ -57,7 +57,9 @@ run:collect(function(client, add)
   local deployments = find(client)
   for _, deployment in ipairs(deployments) do
     local problem = not options.force and missing(deployment)
-    if problem then error(("nothing was changed: %s is not complete before: %s"):format(titleOf(deployment), problem), 0) end
+    if problem then
+      error(("nothing was changed: %s is not complete as it is: %s (--force: go on nevertheless)"):format(titleOf(deployment), problem), 0)
+    end
   end
   for _, deployment in ipairs(deployments) do
     local namespace, name = deployment.metadata.namespace, deployment.metadata.name

@@ -53,10 +53,10 @@ local function fromConditions(pod)
   end
   for _, condition in ipairs(pod.status.conditions or {}) do
     if condition.type == "Ready" and condition.status == "False" and pod.status.phase == "Running" then
-      return "NotReady", condition.message or "its readiness probe fails"
+      return "NotReady", condition.message or "its readiness probe fails, or its node does not answer"
     end
   end
-  if pod.status.phase == "Pending" then return "Pending", "its containers are being made: see its events (moonpool run events)" end
+  if pod.status.phase == "Pending" then return "Pending", "its containers are being made" end
   if pod.status.phase == "Failed" then return pod.status.reason or "Failed", pod.status.message or "its containers have ended" end
 end
 
@@ -64,7 +64,7 @@ local function diagnose(pod, now)
   local leaving = script.seconds(pod.metadata.deletionTimestamp)
   if leaving and now - leaving >= options.older // 1000 then
     local finalizers = table.concat(pod.metadata.finalizers or {}, ", ")
-    return "Terminating", finalizers ~= "" and "waits for its finalizers: " .. finalizers or "its node does not answer: is it gone?", 0
+    return "Terminating", finalizers ~= "" and "waits for its finalizers: " .. finalizers or "its containers do not end", 0
   end
   local status, cause, restarts = fromContainers(pod)
   if not status then status, cause = fromConditions(pod) end
@@ -73,15 +73,63 @@ end
 
 local now = os.time()
 
+local VAGUE = { Pending = true, NotReady = true, Terminating = true } -- there is more to say than the pod does
+
+--- What the latest warning about each pod says, by its uid.
+local function warnings(client)
+  local latest, times = {}, {}
+  for event in client.resources.event.each { namespace = options.namespace, fieldSelector = "type=Warning" } do
+    local uid, when = event.involvedObject and event.involvedObject.uid, script.eventTime(event)
+    if uid and (not times[uid] or when >= times[uid]) then
+      times[uid], latest[uid] = when, ("%s: %s"):format(event.reason, event.message)
+    end
+  end
+  return latest
+end
+
+--- What is wrong with the nodes, by name; nodes that are well are true.
+local function nodes(client)
+  local states = {}
+  for node in client.resources.node.each() do
+    states[node.metadata.name] = true
+    for _, condition in ipairs(node.status.conditions or {}) do
+      if condition.type == "Ready" and condition.status ~= "True" then
+        states[node.metadata.name] = ("its node %s is not ready: %s"):format(node.metadata.name, condition.message or condition.reason
+          or "its kubelet does not report")
+      end
+    end
+  end
+  return states
+end
+
+--- Adds to a vague cause what nodes and events tell, as far as one may ask for them.
+local function explain(client, vague)
+  local nodesRead, states = pcall(nodes, client)
+  local eventsRead, said = pcall(warnings, client)
+  for row, pod in pairs(vague) do
+    local node = pod.spec.nodeName
+    local state = nodesRead and node and (states[node] or ("its node %s is gone"):format(node))
+    if state and state ~= true then
+      row.cause = state
+    elseif eventsRead and said[pod.metadata.uid] then
+      row.cause = ("%s; %s"):format(row.cause, said[pod.metadata.uid])
+    end
+  end
+end
+
 run:collect(function(client, add)
+  local vague = {}
   for pod in client.resources.pod.each(run:scope { fieldSelector = "status.phase!=Succeeded" }) do
     local made = script.seconds(pod.metadata.creationTimestamp) or now
     local status, cause, restarts = diagnose(pod, now)
     if status and now - made >= options.older // 1000 then
-      add { namespace = pod.metadata.namespace, kind = "Pod", name = pod.metadata.name, status = status, restarts = restarts,
+      local row = { namespace = pod.metadata.namespace, kind = "Pod", name = pod.metadata.name, status = status, restarts = restarts,
         age = script.age(now - made), node = pod.spec.nodeName, cause = cause }
+      add(row)
+      if VAGUE[status] then vague[row] = pod end
     end
   end
+  if next(vague) then explain(client, vague) end
 end)
 
 run:show({ "cluster", "namespace", "name", "status", "restarts", "age", "cause" }, "no pod is stuck")

@@ -129,6 +129,15 @@ static int run_subcommand(lua_State *L, const char *name, int nargs, char **args
   return code;
 }
 
+/* Whether a script of this name ships with the program. */
+static bool is_shipped(lua_State *L, const char *name) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushfstring(L, "moonpool.scripts.%s", name);
+  bool is = lua_gettable(L, -2) != LUA_TNIL;
+  lua_pop(L, 2);
+  return is;
+}
+
 static int run_script(lua_State *L, const char *name, int nargs, char **args) {
   bool is_stdin = strcmp(name, "-") == 0;
   int status = luaL_loadfile(L, is_stdin ? NULL : name);
@@ -138,6 +147,7 @@ static int run_script(lua_State *L, const char *name, int nargs, char **args) {
       fprintf(stderr, ", and there is no subcommand of that name (there are: ");
       options_print_subcommands(stderr);
       fprintf(stderr, ")");
+      if (is_shipped(L, name)) fprintf(stderr, "; did you mean 'moonpool run %s'?", name);
     }
     fprintf(stderr, "\n");
     return EXIT_USAGE;

@@ -5,6 +5,29 @@ local arguments = {}
 
 local describing = false -- a command runs only to have its command line described
 
+--- "--clusters" of "-c --clusters"; of an argument what the usage calls it.
+local function titleOf(element)
+  local longest = element._argname or element._name
+  for _, alias in ipairs(element._aliases or {}) do
+    if #alias > #longest or longest:sub(1, 1) ~= "-" then longest = alias end
+  end
+  return longest
+end
+
+--- Lets what a converter says begin with whose value it is.
+local function nameMistakes(elements)
+  for _, element in ipairs(elements) do
+    local convert = element._convert
+    if type(convert) == "function" then
+      element._convert = function(text)
+        local value, problem = convert(text)
+        if value == nil and problem then return nil, ("%s: %s"):format(titleOf(element), problem) end
+        return value
+      end
+    end
+  end
+end
+
 --- A parser whose mistakes end the program with 2, and that knows --help.
 ---@param name string as it is called: "moonpool doctor"
 ---@param description string
@@ -19,6 +42,8 @@ function arguments.parser(name, description, epilog)
   local parse = parser.parse
   function parser.parse(self, given)
     if describing then error(self, 0) end
+    nameMistakes(self._options)
+    nameMistakes(self._arguments)
     return parse(self, given)
   end
   return parser

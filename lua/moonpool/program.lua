@@ -140,6 +140,11 @@ local function open()
   local config, err = loadKubeConfig()
   if not config then error(err, 0) end
   local names = core.selectedContexts or { config:getCurrentContext() }
+  if #config:getContexts() == 0 then
+    local path, variable = core.defaultKubeConfigPath, os.getenv "KUBECONFIG"
+    error(core.newError { kind = "config", message = ("there is no context to choose from in %s"):format(path
+      or variable and ("$KUBECONFIG (%s)"):format(variable) or "~/.kube/config") }, 0)
+  end
   if #names == 0 then
     error(core.newError { kind = "config", message = "the kubeconfig has no current context: choose with --context" }, 0)
   end

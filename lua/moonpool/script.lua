@@ -2,6 +2,7 @@
 -- the same work in each of them, a table of what came of it, and an end that names every cluster that failed.
 local core = require "moonpool.core"
 local arguments = require "moonpool.arguments"
+local errors = require "moonpool.errors"
 local program = require "moonpool.program"
 local public = require "moonpool.public"
 local tables = require "moonpool.tables"
@@ -28,7 +29,7 @@ local convert = arguments.convert
 ---@field parser table argparse's: for options of the script's own, before parse
 ---@field options table what was given; see Script:parse
 ---@field rows table[] what was collected
----@field clusters { name: string, err: moonpool.Error? }[] those that were asked
+---@field clusters { name: string, err: moonpool.Error?, namespaceMissing: boolean? }[] those that were asked
 local Script = {}
 Script.__index = Script
 public.classes["moonpool.Script"] = Script
@@ -67,14 +68,34 @@ function script.new(name, description, features)
   return setmetatable({ name = name, parser = parser, writes = features.writes, rows = {}, clusters = {} }, Script)
 end
 
+--- Each cluster that failed, and why, for people; "": none did.
+local function failuresText(self)
+  local causes, namesOf, failed = {}, {}, 0 -- clusters that say the same share a line
+  for _, one in ipairs(self.clusters) do
+    local cause = one.err and tables.clean(one.err.message)
+    if cause and not namesOf[cause] then
+      causes[#causes + 1] = cause
+      namesOf[cause] = {}
+    end
+    if cause then
+      failed = failed + 1
+      table.insert(namesOf[cause], one.name)
+    end
+  end
+  if failed == 0 then return "" end
+  local total, lines = #self.clusters, {}
+  for index, cause in ipairs(causes) do lines[index] = ("  %s: %s\n"):format(table.concat(namesOf[cause], ", "), cause) end
+  return ("%d of %d cluster%s failed:\n%s"):format(failed, total, total == 1 and "" or "s", table.concat(lines))
+end
+
 --- Ends the program for a mistake in how the script was called.
 ---@param message string
 function Script:usage(message) self.parser:error(message) end
 
---- Ends the program for what is wrong with the clusters or what is in them.
+--- Ends the program for what is wrong with the clusters or what is in them, after the clusters that failed.
 ---@param message string
 function Script:fail(message)
-  io.stderr:write(("moonpool run %s: %s\n"):format(self.name, message))
+  io.stderr:write(failuresText(self), ("moonpool run %s: %s\n"):format(self.name, message))
   os.exit(1)
 end
 
@@ -119,6 +140,21 @@ local function tellChanges(self, rowsOf)
     table.concat(lines)))
 end
 
+--- True when there is no such namespace: then that there is nothing in it says little.
+local function lacksNamespace(client, namespace)
+  if not namespace then return false end
+  local _, err = client.core.readNamespace(namespace)
+  return err ~= nil and err.kind == "notFound"
+end
+
+--- The manager of the clusters. That there can be none is nothing to show the way to in the script.
+local function manager(self)
+  local clusters = rawget(_G, "clusters")
+  local fine, err = pcall(function() return clusters:clusters() end)
+  if not fine then self:fail(errors.is(err) and err.message or err) end
+  return clusters
+end
+
 --- Calls fn(client, add, name) for every selected cluster, all at a time; add(row) adds a row, whose field `cluster` is set. What fn
 --- raises, or returns after nil, is why the cluster failed; rows that it had added stay. Rows about changes say in `result` how far
 --- each is.
@@ -128,11 +164,11 @@ end
 function Script:collect(fn, more)
   local options = { clusters = self.options.clusters, labels = self.options.labels, timeout = self.options.timeout }
   for name, value in pairs(more or {}) do options[name] = value end
-  local rowsOf, results, err = {}, nil, nil
+  local rowsOf, namespaceMissing, results, err = {}, {}, nil, nil
   local _ <close> = setmetatable({}, { __close = function()
     if self.writes and not results and not err then tellChanges(self, rowsOf) end
   end })
-  results, err = rawget(_G, "clusters"):each(function(client, name)
+  results, err = manager(self):each(function(client, name)
     local rows = {}
     rowsOf[name] = rows
     local _, problem = fn(client, function(row)
@@ -140,11 +176,12 @@ function Script:collect(fn, more)
       rows[#rows + 1] = row
     end, name)
     if problem ~= nil then return nil, problem end
+    namespaceMissing[name] = #rows == 0 and lacksNamespace(client, self.options.namespace)
     return true
   end, options)
-  if not results then self:usage(tostring(err)) end
+  if not results then self:usage(err.message) end
   for name, result in pairs(results) do
-    self.clusters[#self.clusters + 1] = { name = name, err = result.err }
+    self.clusters[#self.clusters + 1] = { name = name, err = result.err, namespaceMissing = namespaceMissing[name] }
     table.move(rowsOf[name] or {}, 1, #(rowsOf[name] or {}), #self.rows + 1, self.rows)
   end
   return self.rows
@@ -183,42 +220,72 @@ function formats.json(self) return assert(core.json.encode(document(self), { ind
 
 function formats.yaml(self) return assert(core.yaml.encode(document(self))) end
 
---- What standard error has to say at the end: each cluster that failed, and why.
-local function footer(self, nothing)
-  local causes, namesOf, failed = {}, {}, 0 -- clusters that say the same share a line
+--- True when none of the clusters that answered has the namespace that was asked for: a slip of the pen, most likely.
+local function isNamespaceMissing(self)
+  local missing = 0
   for _, one in ipairs(self.clusters) do
-    local cause = one.err and tables.clean(one.err.message)
-    if cause and not namesOf[cause] then
-      causes[#causes + 1] = cause
-      namesOf[cause] = {}
-    end
-    if cause then
-      failed = failed + 1
-      table.insert(namesOf[cause], one.name)
-    end
+    if not one.err and not one.namespaceMissing then return false end
+    missing = missing + (one.err and 0 or 1)
   end
-  local total = #self.clusters
-  if failed > 0 then
-    local lines = {}
-    for index, cause in ipairs(causes) do lines[index] = ("  %s: %s\n"):format(table.concat(namesOf[cause], ", "), cause) end
-    return ("%d of %d cluster%s failed:\n%s"):format(failed, total, total == 1 and "" or "s", table.concat(lines))
-  end
-  if #self.rows == 0 and self.options.output == "table" then
-    return ("%s in %d cluster%s\n"):format(nothing or "nothing", total, total == 1 and "" or "s")
-  end
-  return ""
+  return missing > 0
 end
 
---- Writes the rows as --output says, and ends the program with 1 when --check is on and there are any. The codes 3 and 4 follow by
+--- Writes to standard output, at once; ends the program when that cannot be done (a full disk).
+---@param text string
+function Script:write(text)
+  local ok, problem = io.stdout:write(text)
+  if ok then ok, problem = io.stdout:flush() end
+  if not ok then self:fail("cannot write: " .. problem) end
+end
+
+--- Writes the rows as --output says, and ends the program with 1 when --check is on and there are any, or when there is no such
+--- namespace as was asked for. The codes 3 and 4 follow by
 --- themselves from the clusters that failed.
 ---@param columns string[] keys of the rows, which titles are made from, for the table
 ---@param nothing string? what a table without rows means: "nothing is stuck"
 function Script:show(columns, nothing)
-  io.stdout:write(formats[self.options.output](self, columns))
-  io.stdout:flush()
-  io.stderr:write(footer(self, nothing))
-  local complete = require("moonpool.fanout").failures() == "none"
-  if self.options.check and #self.rows > 0 and complete then os.exit(1) end
+  self:write(formats[self.options.output](self, columns))
+  local failures, missing = failuresText(self), isNamespaceMissing(self)
+  io.stderr:write(failures)
+  if missing then
+    io.stderr:write(('moonpool run %s: no cluster that answered has a namespace "%s"\n'):format(self.name, self.options.namespace))
+  elseif failures == "" and #self.rows == 0 and self.options.output == "table" then
+    io.stderr:write(("%s in %d cluster%s\n"):format(nothing or "nothing", #self.clusters, #self.clusters == 1 and "" or "s"))
+  end
+  if failures == "" and (missing or self.options.check and #self.rows > 0) then os.exit(1) end
+end
+
+--- A row by itself, as a line or a document of its own.
+local function single(self, row, lineOf)
+  local format = self.options.output
+  if format == "json" then return assert(core.json.encode(row)) .. "\n" end
+  if format == "yaml" then return "---\n" .. assert(core.yaml.encode(row)) end
+  return (format == "name" and nameOf(row) or tables.clean(lineOf(row))) .. "\n"
+end
+
+--- In place of show: writes the rows so far, and then those that fn(client, add, name) adds, at once. It is called for every cluster
+--- that has not failed before, and may go on for ever.
+---@param lineOf fun(row: table): string a row as a line for people
+---@param fn fun(client: moonpool.KubernetesClient, add: fun(row: table), name: string)
+function Script:stream(lineOf, fn)
+  for _, row in ipairs(self.rows) do self:write(single(self, row, lineOf)) end
+  io.stderr:write(failuresText(self))
+  local names = {}
+  for _, one in ipairs(self.clusters) do
+    if not one.err then names[#names + 1] = one.name end
+  end
+  if #names == 0 then return end
+  manager(self):each(function(client, name)
+    local fine, err = pcall(fn, client, function(row)
+      row.cluster = name
+      self:write(single(self, row, lineOf))
+    end, name)
+    if fine then return true end
+    if not (errors.is(err) and err.kind == "cancelled") then
+      io.stderr:write(("moonpool run %s: %s is left out from now on: %s\n"):format(self.name, name, tables.clean(err)))
+    end
+    error(err, 0)
+  end, { clusters = names, timeout = 0, concurrency = #names, progress = false })
 end
 
 -- ---------------------------------------------------------------------------------------------------- small helpers
@@ -234,6 +301,14 @@ function script.seconds(text)
   if m <= 2 then y = y - 1 end -- days from a calendar whose years begin in March
   local days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * ((m + 9) % 12) + 2) // 5 + tonumber(day) - 719469
   return ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second)
+end
+
+--- When an event was last seen, in seconds since 1970: the fields differ by who wrote it.
+---@param event table
+---@return integer
+function script.eventTime(event)
+  return script.seconds(event.series and event.series.lastObservedTime) or script.seconds(event.lastTimestamp)
+    or script.seconds(event.eventTime) or script.seconds(event.metadata.creationTimestamp) or 0
 end
 
 --- "45s", "12m", "5h", "3d": how long ago, or how long, in two or three characters.

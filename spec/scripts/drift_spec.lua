@@ -47,6 +47,18 @@ describe("moonpool run drift", function()
     assert.same({ 1, "sim-3", "not there" }, { #rows, rows[1].cluster, rows[1].value })
   end)
 
+  it("fails where there is nothing to compare", function()
+    local result = clusters:script("drift", "cm/nowhere", "-n", "shop")
+    assert.same({ 1, "", "moonpool run drift: no cluster that answered has cm/nowhere in the namespace shop\n" },
+      { result.code, result.out, result.err })
+    result = clusters:script("drift", "flag/web", "-n", "shop")
+    assert.equal(4, result.code)
+    assert.matches('sim%-1: cluster "sim%-1" has no resource "flag"', result.err)
+    clusters.fleet:fault("sim-3", { type = "die" })
+    result = clusters:script("drift", "cm/nowhere", "-n", "shop")
+    assert.matches("^1 of 3 clusters failed:\n  sim%-3: [^\n]+\nmoonpool run drift: no cluster that answered has", result.err)
+  end)
+
   it("shows of a secret only that it differs", function()
     put("secret", "login", { data = { password = core.base64 "blue" } }, { ["sim-2"] = { data = { password = core.base64 "green" } } })
     local result = clusters:script("drift", "secret/login", "-n", "shop", "-o", "json")

@@ -34,7 +34,29 @@ describe("moonpool run", function()
     assert.equal(clusters:script("inventory").out, one.out)
   end)
 
+  -- Something for each of them to do, in every cluster.
+  local arguments = { drift = { "secret/web-tls", "-n", "shop" }, events = {}, expiry = {}, find = { "web-tls" }, inventory = {},
+    rollout = { "restart", "-n", "shop", "-l", "app=frontend", "--dry-run", "--force" }, stuck = {} }
+
   for path in program.shell("ls scripts/*.lua").out:gmatch "scripts/(%w+)%.lua" do
+    it(path .. " goes on without a cluster that is down, names it at the end, and ends with 3; with 4 when all are down", function()
+      local words = assert(arguments[path], "nothing is said here about how to call it")
+      local document, result = clusters:json(path, table.unpack(words))
+      assert.same({ 0, "" }, { result.code, result.err })
+      clusters.fleet:fault("sim-3", { type = "die" })
+      local left
+      left, result = clusters:json(path, table.unpack(words))
+      assert.equal(3, result.code)
+      assert.matches("^1 of 3 clusters failed:\n  sim%-3: [^\n]*refused[^\n]*\n$", result.err)
+      local expected = scripts.tally(document.items, "cluster")
+      expected["sim-3"] = nil
+      assert.same(expected, scripts.tally(left.items, "cluster"))
+      for _, name in ipairs { "sim-1", "sim-2" } do clusters.fleet:fault(name, { type = "die" }) end
+      result = clusters:script(path, table.unpack(words))
+      assert.same({ 4, "" }, { result.code, result.out })
+      assert.matches("^3 of 3 clusters failed:\n", result.err)
+    end)
+
     it(path .. " has --help, with its exit codes", function()
       local result = program.run("run", path, "--help")
       assert.equal(0, result.code)
@@ -73,12 +95,32 @@ describe("moonpool run", function()
       wrong("^moonpool run inventory: .*unknown option '%-%-nope'", "inventory", "--nope")
       wrong("expected table, json, yaml or name, got 'xml'", "inventory", "-o", "xml")
       wrong("expected a duration such as 90s, 15m, 2h or 7d, got 'soon'", "inventory", "--timeout", "soon")
+      wrong("%-%-timeout: expected a duration", "inventory", "--timeout", "0")
+      wrong("action: expected restart or scale, got 'stop'", "rollout", "stop", "web")
       wrong("no cluster matches .* the labels", "inventory", "--labels", "env=prod")
       wrong("say what to find", "find")
       wrong("expected KIND/NAME, such as deployment/web, got 'web'", "drift", "web")
       wrong("expected restart or scale, got 'stop'", "rollout", "stop", "web")
       wrong("say which", "rollout", "restart")
       wrong("scale needs it", "rollout", "scale", "web", "-n", "shop")
+    end)
+
+    it("does not take a namespace that is nowhere for an empty one", function()
+      local result = clusters:script("stuck", "-n", "shpo", "--check")
+      assert.same({ 1, "", 'moonpool run stuck: no cluster that answered has a namespace "shpo"\n' },
+        { result.code, result.out, result.err })
+      local client <close> = clusters:client "sim-2"
+      assert(client.core.createNamespace { metadata = { name = "only-here" } })
+      result = clusters:script("stuck", "-n", "only-here")
+      assert.same({ 0, "", "no pod is stuck in 3 clusters\n" }, { result.code, result.out, result.err })
+    end)
+
+    it("says what it cannot write, and which kubeconfig has nothing", function()
+      local result = program.shell(("%s --kubeconfig %s run find web >/dev/full"):format(program.path, clusters.fleet.kubeconfig))
+      assert.same({ 1, "moonpool run find: cannot write: No space left on device\n" }, { result.code, result.err })
+      result = program.shell(("KUBECONFIG=/no/such/file %s run stuck"):format(program.path))
+      assert.equal(1, result.code)
+      assert.equal("moonpool run stuck: there is no context to choose from in $KUBECONFIG (/no/such/file)\n", result.err)
     end)
 
     it("names each cluster that failed, and why, and ends with 3", function()

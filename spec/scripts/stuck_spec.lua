@@ -43,9 +43,9 @@ describe("moonpool run stuck", function()
 
   it("sees pods that do not go away, and those that are not ready", function()
     local client <close> = clusters:client "sim-1"
-    local function make(name, finalizers)
+    local function make(name, finalizers, node)
       assert(client.resources.pod.create { metadata = { name = name, namespace = "growth", finalizers = finalizers },
-        spec = { containers = { { name = "main", image = "main" } } } })
+        spec = { nodeName = node, containers = { { name = "main", image = "main" } } } })
       assert(client.resources.pod.patch(name, { status = { phase = "Running", conditions = { { type = "Ready", status = "False",
         message = "containers with unready status: [main]" } }, containerStatuses = { { name = "main", image = "main", imageID = "",
         ready = false, restartCount = 0, state = { running = {} }, lastState = {} } } } },
@@ -56,6 +56,25 @@ describe("moonpool run stuck", function()
     assert(client.resources.pod.delete("stays", { namespace = "growth", gracePeriodSeconds = 0 }))
     local rows = clusters:json("stuck", "-n", "growth", "--older", "0s").items
     assert.same({ "NotReady", "containers with unready status: [main]" }, { rows[1].status, rows[1].cause })
+    local function put(kind, object)
+      object.metadata.namespace = kind == "event" and "growth" or nil
+      assert(client.resources[kind].create(object))
+    end
+    local pod = assert(client.resources.pod.get("late", { namespace = "growth" }))
+    for minute, message in ipairs { "an older one", "Readiness probe failed: HTTP 503" } do
+      put("event", { metadata = { name = "late." .. minute }, type = "Warning", reason = "Unhealthy", message = message,
+        lastTimestamp = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() - 600 + 60 * minute),
+        involvedObject = { kind = "Pod", name = "late", namespace = "growth", uid = pod.metadata.uid } })
+    end
+    local explained = clusters:json("stuck", "-n", "growth", "--older", "0s").items[1].cause
+    assert.equal("containers with unready status: [main]; Unhealthy: Readiness probe failed: HTTP 503", explained)
+    make("on-lost", nil, "lost")
+    local function strayCause() return clusters:json("stuck", "-n", "growth", "--older", "0s").items[2].cause end
+    assert.equal("its node lost is gone", strayCause())
+    put("node", { metadata = { name = "lost" } })
+    assert(client.resources.node.patch("lost", { status = { conditions = { { type = "Ready", status = "Unknown",
+      reason = "NodeStatusUnknown", message = "Kubelet stopped posting node status." } } } }, { subresource = "status" }))
+    assert.equal("its node lost is not ready: Kubelet stopped posting node status.", strayCause())
     assert.same({ "Terminating", "waits for its finalizers: example.com/hold" }, { rows[2].status, rows[2].cause })
   end)
 end)
