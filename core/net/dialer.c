@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <openssl/crypto.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/alloc.h"
@@ -362,6 +363,12 @@ out:
 }
 
 /* --- life --- */
+
+/* A program may return from main while connections are still being closed, or even made: OpenSSL must not take itself
+ * down under the threads that do so. This has to be said before anything else of it is used. */
+__attribute__((constructor)) static void keep_openssl_at_exit(void) {
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static void start_curl(void) {
