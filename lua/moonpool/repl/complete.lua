@@ -1,6 +1,7 @@
 -- complete.lua: what may follow what is typed: commands, globals, fields, API methods, kinds, options, and inside quotes the names of
 -- clusters, namespaces, events and objects. Code is not run for it: a call's result is unknown.
 local api = require "moonpool.api"
+local optionTables = require "moonpool.repl.options"
 local request = require "moonpool.request"
 local resources = require "moonpool.resources"
 
@@ -140,6 +141,26 @@ local function texts(text, stack, quote, globals, sources)
   return {}
 end
 
+--- The class of the options in a table that is open: of a call's argument, or of an option that is a table itself.
+local function classOfTable(text, stack, index, globals)
+  local opener, outer = stack[index], stack[index - 1]
+  local before = text:sub(1, opener.at - 1)
+  if outer and outer.char == "{" then
+    local name = before:match "([%a_][%w_]*)%s*=%s*$"
+    local class = name and classOfTable(text, stack, index - 1, globals)
+    return class and optionTables.ofOption(class, name)
+  end
+  local position = 1
+  if outer and outer.char == "(" and before:find "[%(,]%s*$" then
+    before, position = text:sub(1, outer.at - 1), outer.commas + 1
+  end
+  local keys = chainAt((before:gsub("%s+$", "")))
+  if not keys or #keys < 2 then return nil end
+  local name = table.remove(keys)
+  local object = valueOf(keys, globals)
+  return object ~= nil and optionTables.ofArgument(object, name, position) or nil
+end
+
 --- The options of the call in whose table a word begins.
 local function options(text, stack, partial, globals)
   local opener = stack[#stack]
@@ -147,11 +168,12 @@ local function options(text, stack, partial, globals)
   local call = stack[#stack - 1]
   local callee = calleeAt(text:sub(1, (call and call.char == "(" and call.at or opener.at) - 1), globals)
   local known = callee and callee.resource and callee.resource.options or callee and callee.api and request.knownOptions[callee.api.verb]
-  if not known then return nil end
   local found = {}
-  for name in pairs(known) do found[#found + 1] = name .. " = " end
-  for _, name in ipairs(callee.api and callee.api.arguments or {}) do found[#found + 1] = name .. " = " end
-  return found
+  for name in pairs(known or {}) do found[#found + 1] = name .. " = " end
+  for _, name in ipairs(known and callee.api and callee.api.arguments or {}) do found[#found + 1] = name .. " = " end
+  local class = not known and classOfTable(text, stack, #stack, globals)
+  for _, option in ipairs(class and optionTables.fields(class) or {}) do found[#found + 1] = option.name .. " = " end
+  return (known or class) and found or nil
 end
 
 --- Names in code.
