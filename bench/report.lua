@@ -19,6 +19,8 @@
 local rows = {
   { title = "cold start: list namespaces, exit", ours = "cold.moonpool", floor = "cold.curl", unit = "ms", aim = 1.15,
     because = "half a millisecond to load modules; the rest to start threads, and to hand the request to one and back" },
+  { title = "the prompt, 50 contexts, 10 dead", ours = "prompt.moonpool", unit = "ms", aim = 50 },
+  { title = "  beside lua5.4 -i", ours = "prompt.moonpool", floor = "prompt.lua", unit = "ms", aim = 5 },
   { title = "small GETs, 1 at once", ours = "get1.moonpool", floor = "get1.h2load", unit = "/s", aim = 0.47, more = true,
     because = "a request is handed to the reactor's thread and back: two wake-ups, 52 us of CPU for each" },
   { title = "small GETs, 16 at once", ours = "get16.moonpool", floor = "get16.h2load", unit = "/s", aim = 0.14, more = true },

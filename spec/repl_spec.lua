@@ -1,4 +1,5 @@
 -- repl_spec.lua: the prompt, as somebody sees it who types on a terminal.
+local core = require "moonpool.core"
 local program = require "spec.support.program"
 local sim = require "spec.support.sim"
 local terminal = require "spec.support.terminal"
@@ -354,6 +355,19 @@ describe("the prompt over clusters", function()
     clusters:signal "STOP"
     finally(function() clusters:signal "CONT" end)
     term:key "C-l"
+    local code = [[
+      slowest = 0
+      for _, line in ipairs { "cl", "client.", "client.core.listN", "client.resources.", "help(client.apps.",
+        "client.resources.pods.get('", "client.resources['widgets.example.com'].get('", "client['example.com'].",
+        "client.core.readNamespacedPod('x', '", "client.resources.pods.list{ namespace = '", "clusters:client('", ":use ", ":ns " } do
+        local began = require('moonpool.core').clock()
+        require('moonpool.repl').session:complete(line)
+        slowest = math.max(slowest, require('moonpool.core').clock() - began)
+      end
+      print(slowest < 1000 and 'quick' or slowest)]] -- 100 ms each; an answer would be waited for for 5 s
+    term:line((code:gsub("%s+", " ")))
+    term:waitFor "^quick$"
+    term:key "C-l"
     term:type "client.resources.nodes.get('no"
     term:key "Tab"
     term:line "' .. 'thing typed since was lost')"
@@ -428,22 +442,44 @@ describe("--read-only", function()
 end)
 
 describe("the prompt with many contexts", function()
-  it("is there at once, and connects to nothing", function()
-    local lines = { "apiVersion: v1\nkind: Config\ncurrent-context: c1\nclusters:" }
+  --- 50 contexts: 10 of servers that nobody answers at, 40 of one that does.
+  local function manyContexts(clusters)
+    local file <close> = assert(io.open(clusters.kubeconfig))
+    local config = assert(core.yaml.decode(file:read "a"))
+    config.clusters[2] = { name = "dead", cluster = { server = "https://192.0.2.1:6443" } }
+    local user = config.contexts[1].context.user
+    config.contexts = {}
     for i = 1, 50 do
-      local address = i <= 10 and "192.0.2.1" or "127.0.0.1"
-      lines[#lines + 1] = ("- { name: c%d, cluster: { server: 'http://%s:1' } }"):format(i, address)
+      local cluster = i <= 10 and "dead" or config.clusters[1].name
+      config.contexts[i] = { name = "c" .. i, context = { cluster = cluster, user = user } }
     end
-    lines[#lines + 1] = "contexts:"
-    for i = 1, 50 do lines[#lines + 1] = ("- { name: c%d, context: { cluster: c%d } }"):format(i, i) end
-    program.withFile(table.concat(lines, "\n"), function(path)
+    config["current-context"] = "c1"
+    return assert(core.yaml.encode(config))
+  end
+
+  it("is there at once, and connects to nothing before it is used", function()
+    local clusters <close> = setmetatable({ sim = sim.start { clusters = 1 } }, { __close = function(self) self.sim:stop() end })
+    local name = clusters.sim.clusters[1].name
+    local function accepted() return clusters.sim:stats(name).connections.accepted end
+    program.withFile(manyContexts(clusters.sim), function(path)
+      local before = accepted()
       local term <close> = terminal.start { kubeconfig = path, arguments = "--context '*'" }
       term:line "tostring(clusters)"
       term:waitFor "not used yet"
       term:line ":use c1?"
       term:waitFor "^10 contexts: c10, c11"
+      term:line ":clusters"
+      term:waitFor "^no cluster was used yet"
+      term:type "clusters:getSt"
+      term:key "Tab"
+      term:waitFor "> clusters:getStats$"
+      term:key "C-u"
       term:line "tostring(clusters) .. '!'"
       term:waitFor "not used yet%)!$"
+      assert.equal(before, accepted())
+      term:line "#clusters:client('c11').core.listNamespace().items > 0"
+      term:waitFor "^true$"
+      assert.is_true(accepted() > before)
     end)
   end)
 end)
