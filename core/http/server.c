@@ -239,10 +239,14 @@ static int bind_socket(moon_http_server *server) {
 static moon_status open_listener(moon_http_server *server, moon_error **err) {
   if (server->listener) return MOON_OK;
   if (server->socket < 0) server->socket = bind_socket(server);
-  if (server->socket < 0 || listen(server->socket, BACKLOG) != 0)
-    return moon_error_give(
-        moon_error_new(MOON_CONFIG, "cannot listen on port %d: %s", moon_http_server_port(server), strerror(errno)),
-        err);
+  if (server->socket < 0 || listen(server->socket, BACKLOG) != 0) {
+    int reason = errno;
+    char address[INET6_ADDRSTRLEN] = "";
+    uv_ip_name((struct sockaddr *)&server->address, address, sizeof address);
+    return moon_error_give(moon_error_new(MOON_CONFIG, "cannot listen on %s port %d: %s", address,
+                                          moon_http_server_port(server), strerror(reason)),
+                           err);
+  }
   server->listener = moon_zalloc(sizeof *server->listener);
   uv_poll_init(server->loop, server->listener, server->socket);
   server->listener->data = server;

@@ -32,6 +32,7 @@
 ---@field log moonpool.log Log lines of scripts and of the runtime: to standard error, or to loggers.
 ---@field LoadBalancingStrategy moonpool.LoadBalancingStrategy The strategies that are built in.
 ---@field strategies moonpool.strategies Strategies to choose by name.
+---@field http moonpool.http HTTP servers of scripts.
 local moonpool = {}
 
 --- Makes a client. Reads the kubeconfig and starts the pool's warm-up; waits for no network.
@@ -986,6 +987,47 @@ function log.unfollow(fn) end
 ---@field info fun(self: moonpool.Logger, message: string, fields: table?)
 ---@field warn fun(self: moonpool.Logger, message: string, fields: table?)
 ---@field error fun(self: moonpool.Logger, message: string, fields: table?)
+
+--- HTTP servers of scripts.
+---@class moonpool.http
+local http = {}
+
+--- Listens for HTTP/1.1 and calls `handler` for every request, in a task of its own. Keeps the program alive until it is closed. Fails, with an error of kind "config", where it cannot listen.
+--- 
+--- ```lua
+--- local server <close> = assert(moonpool.http.listen { port = 9100, handler = function(request)
+---   if request.path ~= "/metrics" then return 404, "try /metrics\n" end
+---   return 200, "up 1\n"
+--- end })
+--- ```
+---@param options moonpool.HttpOptions
+---@return moonpool.HttpServer?
+---@return moonpool.Error?
+function http.listen(options) end
+
+--- An HTTP server that listens.
+---@class moonpool.HttpServer
+---@field address string
+---@field port integer
+---@field url string "http://127.0.0.1:9100"
+local HttpServer = {}
+
+--- Stops listening, and cuts off the clients that are there. Twice is fine; also at the end of a scope (`<close>`).
+function HttpServer:close() end
+
+---@class moonpool.HttpOptions
+---@field handler fun(request: moonpool.HttpRequest): integer, string|table|nil, string?, table<string, string>? returns the status; the body: a text, or a table, which is written as JSON; its content type, "text/plain; charset=utf-8" when none is given; and headers. It may wait
+---@field address string? an IPv4 or IPv6 address of this machine; "0.0.0.0": all of them. There is neither TLS nor a password; default "127.0.0.1"
+---@field port integer? 0: any free one; default 0
+---@field maxBodySize integer? bytes; requests with more get 413; default 1048576
+
+--- What a client asks.
+---@class moonpool.HttpRequest
+---@field method string
+---@field path string decoded, without the query
+---@field query table<string, string> decoded; of a name that comes again, the last
+---@field headers table<string, string> names in lower case, the values of repeated ones joined with ", "
+---@field body string "" when there is none
 
 --- A command line with --help, the same work in every selected cluster, a table of what came of it, and an end that names every cluster that failed:
 --- 

@@ -51,6 +51,7 @@ local onDemand = {
   ConnectionManager = function() return require("moonpool.manager").ConnectionManager end,
   LoadBalancingStrategy = function() return require("moonpool.strategies").LoadBalancingStrategy end,
   strategies = function() return require "moonpool.strategies" end,
+  http = function() return require "moonpool.http" end,
 }
 
 local function names()

@@ -43,7 +43,11 @@ return {
     {
      ["name"]="strategies",
      ["text"]="Strategies to choose by name.",
-     ["type"]="moonpool.strategies",},},
+     ["type"]="moonpool.strategies",},
+    {
+     ["name"]="http",
+     ["text"]="HTTP servers of scripts.",
+     ["type"]="moonpool.http",},},
    ["functions"]={
     {
      ["call"]="moonpool.KubernetesClient(options)",
@@ -1317,6 +1321,80 @@ return {
    ["functions"]={},
    ["parents"]={},
    ["text"]="What went wrong: the second thing that a failed call returns. tostring(err) is one line that a person can act on.",},
+  ["moonpool.HttpOptions"]={
+   ["fields"]={
+    {
+     ["name"]="handler",
+     ["text"]="returns the status; the body: a text, or a table, which is written as JSON; its content type, \"text/plain; charset=utf-8\" when none is given; and headers. It may wait",
+     ["type"]="fun(request: moonpool.HttpRequest): integer, string|table|nil, string?, table<string, string>?",},
+    {
+     ["default"]="\"127.0.0.1\"",
+     ["name"]="address",
+     ["text"]="an IPv4 or IPv6 address of this machine; \"0.0.0.0\": all of them. There is neither TLS nor a password",
+     ["type"]="string?",},
+    {
+     ["default"]="0",
+     ["name"]="port",
+     ["text"]="0: any free one",
+     ["type"]="integer?",},
+    {
+     ["default"]="1048576",
+     ["name"]="maxBodySize",
+     ["text"]="bytes; requests with more get 413",
+     ["type"]="integer?",},},
+   ["functions"]={},
+   ["isOptions"]=true,
+   ["parents"]={},
+   ["text"]="",},
+  ["moonpool.HttpRequest"]={
+   ["fields"]={
+    {
+     ["name"]="method",
+     ["text"]="",
+     ["type"]="string",},
+    {
+     ["name"]="path",
+     ["text"]="decoded, without the query",
+     ["type"]="string",},
+    {
+     ["name"]="query",
+     ["text"]="decoded; of a name that comes again, the last",
+     ["type"]="table<string, string>",},
+    {
+     ["name"]="headers",
+     ["text"]="names in lower case, the values of repeated ones joined with \", \"",
+     ["type"]="table<string, string>",},
+    {
+     ["name"]="body",
+     ["text"]="\"\" when there is none",
+     ["type"]="string",},},
+   ["functions"]={},
+   ["parents"]={},
+   ["text"]="What a client asks.",},
+  ["moonpool.HttpServer"]={
+   ["fields"]={
+    {
+     ["name"]="address",
+     ["text"]="",
+     ["type"]="string",},
+    {
+     ["name"]="port",
+     ["text"]="",
+     ["type"]="integer",},
+    {
+     ["name"]="url",
+     ["text"]="\"http://127.0.0.1:9100\"",
+     ["type"]="string",},},
+   ["functions"]={
+    {
+     ["call"]="server:close()",
+     ["name"]="close",
+     ["parameters"]={},
+     ["returns"]={},
+     ["text"]="Stops listening, and cuts off the clients that are there. Twice is fine; also at the end of a scope (`<close>`).",},},
+   ["parents"]={},
+   ["text"]="An HTTP server that listens.",
+   ["word"]="server",},
   ["moonpool.JsonOptions"]={
    ["fields"]={
     {
@@ -2621,6 +2699,28 @@ return {
    ["parents"]={
     "moonpool.ApiOptions",},
    ["text"]="Of create and replace.",},
+  ["moonpool.http"]={
+   ["fields"]={},
+   ["functions"]={
+    {
+     ["call"]="moonpool.http.listen(options)",
+     ["name"]="listen",
+     ["parameters"]={
+      {
+       ["name"]="options",
+       ["text"]="",
+       ["type"]="moonpool.HttpOptions",},},
+     ["returns"]={
+      {
+       ["text"]="",
+       ["type"]="moonpool.HttpServer?",},
+      {
+       ["text"]="",
+       ["type"]="moonpool.Error?",},},
+     ["text"]="Listens for HTTP/1.1 and calls `handler` for every request, in a task of its own. Keeps the program alive until it is closed. Fails, with an error of kind \"config\", where it cannot listen.\n\n```lua\nlocal server <close> = assert(moonpool.http.listen { port = 9100, handler = function(request)\n  if request.path ~= \"/metrics\" then return 404, \"try /metrics\\n\" end\n  return 200, \"up 1\\n\"\nend })\n```",},},
+   ["parents"]={},
+   ["text"]="HTTP servers of scripts.",
+   ["word"]="moonpool.http",},
   ["moonpool.json"]={
    ["fields"]={},
    ["functions"]={

@@ -10,6 +10,7 @@ subjects.words = {
   ["moonpool.Task"] = "task", ["moonpool.Timer"] = "timer", ["moonpool.Watcher"] = "watcher", ["moonpool.Lines"] = "lines",
   ["moonpool.KubeConfig"] = "kubeConfig", ["moonpool.Resource"] = "client.resources.<kind>", ["moonpool.json"] = "moonpool.json",
   ["moonpool.yaml"] = "moonpool.yaml", ["moonpool.log"] = "moonpool.log", ["moonpool.strategies"] = "moonpool.strategies",
+  ["moonpool.http"] = "moonpool.http", ["moonpool.HttpServer"] = "server",
   ["moonpool.script"] = "script", ["moonpool.Script"] = "run", ["moonpool.tables"] = "tables",
   ["moonpool.CoreV1Api"] = "client.core", ["moonpool.AppsV1Api"] = "client.apps", ["moonpool.BatchV1Api"] = "client.batch",
 }
@@ -50,7 +51,8 @@ names the argument and what was expected.]], classes = { "moonpool.Error", "moon
   { title = "Log", classes = { "moonpool.log", "moonpool.Logger" } },
   { title = "A prompt in a running program", optional = true,
     classes = { "moonpool.console", "moonpool.Console", "moonpool.ConsoleOptions" } },
-  { title = "Serving HTTP", optional = true, classes = { "moonpool.http", "moonpool.HttpServer", "moonpool.HttpOptions" } },
+  { title = "Serving HTTP", optional = true, classes = { "moonpool.http", "moonpool.HttpServer", "moonpool.HttpOptions",
+    "moonpool.HttpRequest" } },
   { title = "Scripts", text = [[
 `require "moonpool.script"` and `require "moonpool.tables"` are what the shipped scripts are made with.]],
     classes = { "moonpool.script", "moonpool.Script", "moonpool.ScriptFeatures", "moonpool.tables", "moonpool.TableOptions",

@@ -198,7 +198,7 @@ current-context: c
     local result, problem = core.http.listen({ address = "127.0.0.1", port = server:port(), certificate = certificate, key = key,
       handler = print })
     assert.is_nil(result)
-    assert.are.equal(("cannot listen on port %d: Address already in use"):format(server:port()), problem)
+    assert.are.equal(("cannot listen on 127.0.0.1 port %d: Address already in use"):format(server:port()), problem)
     result, problem = core.http.listen({ address = "here", handler = print })
     assert.is_nil(result)
     assert.are.equal('cannot listen on "here": expected an IPv4 or IPv6 address', problem)
