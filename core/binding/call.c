@@ -179,7 +179,7 @@ int moon_call_from_lua(lua_State *L, moon_callee_find find) {
   lua_toclose(L, OP_INDEX);
   op->request = moon_zalloc(sizeof *op->request);
   moon_request_read(L, 2, op->request, MOON_DEFAULT_TIMEOUT_MS);
-  moon_error *refusal = moon_request_refusal(op->request);
+  moon_error *refusal = moon_request_refusal(L, op->request);
   if (refusal) return moon_push_error(L, refusal);
   lua_getfield(L, 2, "raw");
   op->raw = lua_toboolean(L, -1);

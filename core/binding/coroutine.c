@@ -10,12 +10,16 @@
  *
  * A coroutine that waits holds the sentinel on top of its stack. Its resumer is, as far as the script can see, still in
  * coroutine.resume; so such a coroutine counts as "normal". A guard, to be closed, in the resumer's frame closes it
- * when the task is ended meanwhile. */
+ * when the task is ended meanwhile.
+ *
+ * A hook looks at the time of guests, in all coroutines that run for them, and ends those that hold the thread for too
+ * long. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/wakeup.h"
 #include "binding/scheduler.h"
 
@@ -57,6 +61,35 @@ static void arm(moon_runtime *runtime, lua_State *co) {
   lua_sethook(co, stop_hook, LUA_MASKCOUNT, runtime->stop_count == 1 ? GRACE_INSTRUCTIONS : 1);
 }
 
+/* --- guests that do not wait --- */
+
+enum { LOOK_AFTER = 10000 }; /* instructions */
+
+static void guest_hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  const moon_activation *top = moon_runtime_of(L)->top;
+  moon_script_task *task = top && top->co == L ? top->task : NULL;
+  if (!task || !task->limit_ns) { /* a coroutine that a guest has made, and the program runs */
+    lua_sethook(L, NULL, 0, 0);
+    return;
+  }
+  if (task->overruns == 0 && moon_clock_thread_ns() - task->since_ns < task->limit_ns) return;
+  task->overruns++;
+  lua_sethook(L, guest_hook, LUA_MASKCOUNT, task->overruns == 1 ? GRACE_INSTRUCTIONS : 1);
+  luaL_error(L, "ended: it held the whole program for more than %d ms, without waiting",
+             (int)(task->limit_ns / 1000000));
+}
+
+/* A hook that is not ours stays: that of a strategy looks at the time as well. */
+static void watch_guest(lua_State *co, const moon_script_task *task) {
+  lua_Hook hook = lua_gethook(co);
+  if (task && task->limit_ns) {
+    if (!hook || hook == guest_hook) lua_sethook(co, guest_hook, LUA_MASKCOUNT, task->overruns > 1 ? 1 : LOOK_AFTER);
+  } else if (hook == guest_hook) {
+    lua_sethook(co, NULL, 0, 0);
+  }
+}
+
 static void set_running(moon_runtime *runtime, moon_activation *activation) {
   runtime->top = activation;
   lua_State *co = activation ? activation->co : NULL;
@@ -67,6 +100,7 @@ static void set_running(moon_runtime *runtime, moon_activation *activation) {
     arm(runtime, co);
   else if (lua_gethook(co) == stop_hook)
     lua_sethook(co, NULL, 0, 0);
+  if (!runtime->stopping) watch_guest(co, activation->task);
 }
 
 void moon_runtime_stop(moon_runtime *runtime) {
@@ -91,7 +125,7 @@ bool moon_coroutine_can_suspend(const moon_runtime *runtime, lua_State *L) {
 
 int moon_coroutine_resume(moon_runtime *runtime, lua_State *co, lua_State *from, int nargs, int *nresults,
                           bool is_task) {
-  moon_activation activation = {.below = runtime->top, .co = co, .is_task = is_task};
+  moon_activation activation = {.below = runtime->top, .co = co, .task = runtime->current, .is_task = is_task};
   activation.passes = is_task || moon_coroutine_can_suspend(runtime, from);
   if (runtime->selecting) moon_strategy_watch(co);
   set_running(runtime, &activation);
@@ -101,7 +135,7 @@ int moon_coroutine_resume(moon_runtime *runtime, lua_State *co, lua_State *from,
 }
 
 int moon_coroutine_close(moon_runtime *runtime, lua_State *co) {
-  moon_activation activation = {.below = runtime->top, .co = co};
+  moon_activation activation = {.below = runtime->top, .co = co, .task = runtime->current};
   runtime->closing++;
   set_running(runtime, &activation);
   int status = lua_resetthread(co);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "binding/error.h"
+#include "binding/scheduler.h"
 
 static void wrong_type(lua_State *L, const char *field, const char *expected) {
   moon_misuse(L, "request: %s: expected %s, got %s", field, expected, luaL_typename(L, -1));
@@ -110,10 +111,11 @@ static bool may_change(const moon_request *request) {
   return !dry || !strchr("?&", dry[-1]) || !strchr("&", dry[strlen("dryRun=All")]);
 }
 
-moon_error *moon_request_refusal(const moon_request *request) {
-  if (!writes_refused || !may_change(request)) return NULL;
-  return moon_error_new(MOON_FORBIDDEN, "%s %s: not sent: the program runs with --read-only", request->method,
-                        request->path);
+moon_error *moon_request_refusal(lua_State *L, const moon_request *request) {
+  bool of_task = moon_runtime_is_read_only(moon_runtime_of(L));
+  if ((!writes_refused && !of_task) || !may_change(request)) return NULL;
+  return moon_error_new(MOON_FORBIDDEN, "%s %s: not sent: %s", request->method, request->path,
+                        of_task ? "the console is read-only" : "the program runs with --read-only");
 }
 
 /* mayChange(request) -> boolean */

@@ -13,7 +13,7 @@ void moon_request_read(lua_State *L, int index, moon_request *out, int64_t defau
 /* From now on requests that may change something are not sent (the program's --read-only). */
 void moon_requests_refuse_writes(void);
 /* NULL, or why the request is not sent; the caller's. */
-moon_error *moon_request_refusal(const moon_request *request);
+moon_error *moon_request_refusal(lua_State *L, const moon_request *request);
 /* Adds mayChange to the table on top. */
 void moon_request_open(lua_State *L);
 /* Pushes header lines as a table: lower-case names, the values of repeated ones joined with ", ". */

@@ -217,6 +217,8 @@ int64_t moon_runtime_prepare_sleep(moon_runtime *runtime) {
 }
 
 bool moon_runtime_drive(moon_runtime *runtime, lua_State *L, bool (*over)(void *ctx), void *ctx) {
+  moon_script_task *before = runtime->current;
+  runtime->current = NULL; /* what runs here is not done for the task that waits */
   runtime->depth++;
   lua_checkstack(L, LUA_MINSTACK);
   while (!runtime->stopping) {
@@ -229,6 +231,7 @@ bool moon_runtime_drive(moon_runtime *runtime, lua_State *L, bool (*over)(void *
     look_for_io(runtime, !busy);
   }
   runtime->depth--;
+  runtime->current = before;
   return !runtime->stopping;
 }
 
@@ -265,7 +268,9 @@ int moon_runtime_wait(lua_State *L, moon_wait *wait, lua_KContext ctx, lua_KFunc
     return lua_yieldk(L, 1, ctx, k);
   }
   blocked self = {runtime, wait, task};
-  if (!moon_runtime_drive(runtime, L, blocked_over, &self)) {
+  bool over = moon_runtime_drive(runtime, L, blocked_over, &self);
+  if (task) moon_script_task_went_on(task);
+  if (!over) {
     moon_runtime_note_stop(runtime, L, "interrupted");
     return raise_stopped(L, "interrupted");
   }

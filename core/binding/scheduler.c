@@ -5,7 +5,10 @@
  * on the C stack. A suspended task is ended by closing its coroutine, which closes what it holds, its pending operation
  * included. An active one cannot be closed: it ends at its next wait.
  *
- * A failure that nobody joins is told once: when the handle is collected, when the program ends, or after a second. */
+ * A failure that nobody joins is told once: when the handle is collected, when the program ends, or after a second.
+ *
+ * A guest is a task that runs on behalf of somebody who is attached to the program. The program does not wait for it,
+ * and one that does not wait for anything is ended after a while (see coroutine.c). What a guest starts is a guest. */
 #include "binding/scheduler.h"
 
 #include <lauxlib.h>
@@ -45,7 +48,7 @@ static void report_due(moon_timer *timer) {
 void moon_script_task_join(moon_script_task *task) {
   if (task->joined || task->state != MOON_TASK_FAILED) return;
   task->joined = true;
-  task->runtime->failed_unjoined--;
+  if (!task->guest) task->runtime->failed_unjoined--;
   moon_timers_stop(&task->runtime->timers, &task->report);
   moon_list_remove(&task->node);
   free(task->traceback);
@@ -57,10 +60,10 @@ static void finish(moon_script_task *task, lua_State *L, moon_task_state state) 
   task->state = state;
   task->innermost = NULL;
   moon_list_remove(&task->all);
-  runtime->task_count--;
+  if (!task->guest) runtime->task_count--;
   task->joined = !moon_list_empty(&task->joiners);
   if (state == MOON_TASK_FAILED && !task->joined) {
-    runtime->failed_unjoined++;
+    if (!task->guest) runtime->failed_unjoined++;
     moon_list_push_back(&runtime->unjoined, &task->node);
     moon_runtime_set_timer(runtime, &task->report, moon_clock_now_ms() + REPORT_AFTER_MS);
   }
@@ -89,6 +92,8 @@ static int close_coroutine(moon_script_task *task) {
   runtime->current = task;
   task->active = true;
   task->cancel_requested = false; /* what it holds may take a wait to give back */
+  task->overruns = 0;
+  moon_script_task_went_on(task);
   int status = moon_coroutine_close(runtime, task->co);
   task->active = false;
   runtime->current = before;
@@ -122,6 +127,10 @@ static void end_suspended(moon_script_task *task, lua_State *L) {
 
 /* --- running --- */
 
+void moon_script_task_went_on(moon_script_task *task) {
+  if (task->limit_ns) task->since_ns = moon_clock_thread_ns();
+}
+
 static void resume(moon_script_task *task, lua_State *L) {
   moon_runtime *runtime = task->runtime;
   lua_State *co = task->co;
@@ -131,6 +140,7 @@ static void resume(moon_script_task *task, lua_State *L) {
   moon_script_task *before = runtime->current;
   runtime->current = task;
   task->active = true;
+  moon_script_task_went_on(task);
   int status = moon_coroutine_resume(runtime, co, L, nargs, &nresults, true);
   task->active = false;
   runtime->current = before;
@@ -235,10 +245,27 @@ bool moon_scheduler_drive_all(lua_State *L) {
   return true;
 }
 
+enum { COROUTINE = 1, GUEST_OF = 2 }; /* user values of a handle */
+
+/* Pushes the handle of a task that runs. */
+static void push_handle(lua_State *L, const moon_script_task *task) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  lua_rawgetp(L, -1, task);
+  lua_remove(L, -2);
+}
+
+/* Makes a task that has not run yet a guest, on behalf of the value on top, which it takes; the handle is below it. */
+static void make_guest(lua_State *L, moon_script_task *task, int64_t limit_ns) {
+  lua_setiuservalue(L, -2, GUEST_OF);
+  if (!task->guest) task->runtime->task_count--;
+  task->guest = true;
+  task->limit_ns = limit_ns;
+}
+
 void moon_runtime_spawn(lua_State *L, int nargs) {
   moon_runtime *runtime = moon_runtime_of(L);
   luaL_checkstack(L, 4, "too many arguments");
-  moon_script_task *task = lua_newuserdatauv(L, sizeof *task, 1);
+  moon_script_task *task = lua_newuserdatauv(L, sizeof *task, 2);
   *task = (moon_script_task){.runtime = runtime, .state = MOON_TASK_DONE, .nargs = nargs};
   moon_list_init(&task->all);
   moon_list_init(&task->node);
@@ -246,7 +273,7 @@ void moon_runtime_spawn(lua_State *L, int nargs) {
   moon_timer_init(&task->report, report_due);
   luaL_setmetatable(L, TASK_TYPE);
   task->co = lua_newthread(L);
-  lua_setiuservalue(L, -2, 1);
+  lua_setiuservalue(L, -2, COROUTINE);
   if (!lua_checkstack(task->co, nargs + 1)) luaL_error(L, "too many arguments");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
   lua_pushvalue(L, -2);
@@ -260,6 +287,17 @@ void moon_runtime_spawn(lua_State *L, int nargs) {
   moon_list_push_back(&runtime->ready, &task->node);
   runtime->task_count++;
   runtime->ready_count++;
+  const moon_script_task *parent = runtime->current;
+  if (!parent || !parent->guest) return;
+  push_handle(L, parent);
+  lua_getiuservalue(L, -1, GUEST_OF);
+  lua_remove(L, -2);
+  make_guest(L, task, parent->limit_ns);
+  task->read_only = parent->read_only;
+}
+
+bool moon_runtime_is_read_only(const moon_runtime *runtime) {
+  return runtime->current && runtime->current->read_only;
 }
 
 /* --- what a task waits for: time, another task, or all others --- */
@@ -324,7 +362,7 @@ static int core_poll(lua_State *L) {
 static int core_run(lua_State *L) {
   op *self = push_op(L);
   moon_runtime *runtime = self->runtime;
-  if (runtime->current) {
+  if (runtime->current && !runtime->current->guest) {
     runtime->idle_waiting++;
     self->idle = true;
   }
@@ -348,10 +386,36 @@ static int core_spawn(lua_State *L) {
   return 1;
 }
 
+/* spawnGuest(onBehalfOf, limitMs, fn, ...): where onBehalfOf.readOnly, it may not change anything in a cluster */
+static int core_spawn_guest(lua_State *L) {
+  enum { FUNCTION = 3 };
+  luaL_checkany(L, 1);
+  int64_t limit_ms = (int64_t)check_ms(L, 2);
+  luaL_checktype(L, FUNCTION, LUA_TFUNCTION);
+  moon_runtime_spawn(L, lua_gettop(L) - FUNCTION);
+  moon_script_task *task = moon_script_task_at(L, -1);
+  lua_pushvalue(L, 1);
+  make_guest(L, task, limit_ms * 1000000);
+  if (!lua_istable(L, 1)) return 1;
+  lua_getfield(L, 1, "readOnly");
+  task->read_only = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* guest() -> on whose behalf the task runs that runs now; nil: the program's own */
+static int core_guest(lua_State *L) {
+  const moon_script_task *task = moon_runtime_of(L)->current;
+  if (!task || !task->guest) return 0;
+  push_handle(L, task);
+  lua_getiuservalue(L, -1, GUEST_OF);
+  return 1;
+}
+
 static int core_current_task(lua_State *L) {
-  moon_script_task *task = moon_runtime_of(L)->current;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
-  if (!task || lua_rawgetp(L, -1, task) == LUA_TNIL) lua_pushnil(L);
+  const moon_script_task *task = moon_runtime_of(L)->current;
+  if (!task) return 0;
+  push_handle(L, task);
   return 1;
 }
 
@@ -438,6 +502,8 @@ int moon_scheduler_open(lua_State *L) {
   static const luaL_Reg meta[] = {{"__tostring", task_tostring}, {"__gc", task_gc}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"spawn", core_spawn},
+      {"spawnGuest", core_spawn_guest},
+      {"guest", core_guest},
       {"sleep", core_sleep},
       {"run", core_run},
       {"poll", core_poll},

@@ -27,23 +27,29 @@ typedef struct moon_script_task {
   bool active;           /* on the C stack now: cannot be resumed or closed */
   bool cancel_requested; /* was active when somebody cancelled it: ends at its next wait */
   bool joined;           /* somebody has seen, or will see, how it ended */
-  int nargs;             /* to pass at the first resume */
-  int nresults;          /* DONE: on top of co's stack */
-  moon_wait *wait;       /* what it is suspended for */
-  lua_State *innermost;  /* the coroutine that called the function that waits: where the task "is" */
-  moon_list all;         /* runtime->tasks, while RUNNING */
-  moon_list node;        /* runtime->ready when it can go on; runtime->unjoined when it failed unseen */
-  moon_list joiners;     /* moon_wait.node of those who wait for its end */
-  moon_timer report;     /* FAILED and not joined: when to tell */
-  char *traceback;       /* FAILED: where */
+  bool read_only;        /* a guest: calls that may change something in a cluster are refused */
+  bool guest;           /* does not keep the program alive; on whose behalf it runs is the handle's second user value */
+  int64_t limit_ns;     /* a guest's: of the processor, between two waits; 0: none */
+  int64_t since_ns;     /* when it went on after a wait, on the thread's clock */
+  int overruns;         /* how often it was told to end; it is not forgiven */
+  int nargs;            /* to pass at the first resume */
+  int nresults;         /* DONE: on top of co's stack */
+  moon_wait *wait;      /* what it is suspended for */
+  lua_State *innermost; /* the coroutine that called the function that waits: where the task "is" */
+  moon_list all;        /* runtime->tasks, while RUNNING */
+  moon_list node;       /* runtime->ready when it can go on; runtime->unjoined when it failed unseen */
+  moon_list joiners;    /* moon_wait.node of those who wait for its end */
+  moon_timer report;    /* FAILED and not joined: when to tell */
+  char *traceback;      /* FAILED: where */
 } moon_script_task;
 
 /* One resumed coroutine, in the C frame of whoever resumed it. The innermost is what runs. */
 typedef struct moon_activation {
   struct moon_activation *below;
   lua_State *co;
-  bool is_task; /* the coroutine of a task itself */
-  bool passes;  /* a wait can be passed from here up to the task */
+  moon_script_task *task; /* that it runs for; NULL: none */
+  bool is_task;           /* the coroutine of a task itself */
+  bool passes;            /* a wait can be passed from here up to the task */
 } moon_activation;
 
 struct moon_runtime {
@@ -123,6 +129,10 @@ int moon_script_task_take_results(lua_State *L, moon_script_task *task);
 /* Runs the loop until nothing is left to run for: true, and failures that nobody will join have been logged; or until
  * the runtime is told to stop. */
 bool moon_scheduler_drive_all(lua_State *L);
+/* Its time begins anew: it goes on after a wait. */
+void moon_script_task_went_on(moon_script_task *task);
+/* Whether the task that runs may not change anything in a cluster. */
+bool moon_runtime_is_read_only(const moon_runtime *runtime);
 /* Adds spawn, sleep, run, poll, currentTask, now to the table on top. */
 int moon_scheduler_open(lua_State *L);
 

@@ -168,7 +168,7 @@ int moon_stream_from_lua(lua_State *L, moon_callee_find find) {
   luaL_setmetatable(L, STREAM_TYPE);
   self->request = moon_zalloc(sizeof *self->request);
   moon_request_read(L, 2, self->request, 0);
-  moon_error *refusal = moon_request_refusal(self->request);
+  moon_error *refusal = moon_request_refusal(L, self->request);
   if (refusal) return moon_push_error(L, refusal);
   self->request->streaming = true;
   moon_callee callee = {0};

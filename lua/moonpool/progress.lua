@@ -75,7 +75,7 @@ end
 ---@param text fun(): string
 ---@return moonpool.Progress?
 function progress.start(text)
-  if shown or not core.terminalColumns() then return nil end
+  if shown or core.guest() or not core.terminalColumns() then return nil end
   shown = setmetatable({ text = text }, Progress)
   shown:wrapPrint()
   -- What is over before anybody could read it shows nothing.
