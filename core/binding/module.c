@@ -8,6 +8,7 @@
 
 #include "binding/call.h"
 #include "binding/command.h"
+#include "binding/console.h"
 #include "binding/embedded.h"
 #include "binding/error.h"
 #include "binding/http.h"
@@ -81,6 +82,7 @@ int luaopen_moonpool_core(lua_State *L) {
   moon_manager_open(L);
   moon_terminal_open(L);
   moon_command_open(L);
+  moon_console_open(L);
   return 1;
 }
 

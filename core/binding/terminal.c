@@ -20,7 +20,15 @@ static int terminal_columns(lua_State *L) {
   return 1;
 }
 
+/* isTerminal(descriptor) -> boolean */
+static int is_terminal(lua_State *L) {
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
 int moon_terminal_open(lua_State *L) {
+  lua_pushcfunction(L, is_terminal);
+  lua_setfield(L, -2, "isTerminal");
   lua_pushcfunction(L, terminal_columns);
   lua_setfield(L, -2, "terminalColumns");
   return 0;

@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-/* Adds `terminalColumns` to the table on top. */
+/* Adds `terminalColumns` and `isTerminal` to the table on top. */
 int moon_terminal_open(lua_State *L);
 
 #endif
