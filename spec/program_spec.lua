@@ -72,7 +72,7 @@ describe("the program", function()
       assert.matches("^moonpool: ", result.err)
     end
     local noScript = program.run("no-such-script").err
-    assert.matches("cannot open no%-such%-script.* no subcommand of that name %(there are: run, doctor, sim", noScript)
+    assert.matches("cannot open no%-such%-script.* no subcommand of that name %(there are: run, doctor, attach, sim", noScript)
     assert.matches("did you mean '%-%-log%-level'", program.run("--loglevel", "info").err)
     assert.matches("one of: debug info warn error off; not 'loud'", program.run("--log-level=loud").err)
     assert.matches("a value is missing after '%-%-context='", program.run("--context=").err)

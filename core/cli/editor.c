@@ -44,7 +44,7 @@ static struct {
   uv_poll_t input;
   bool polls; /* a file cannot be waited for: it can be read always */
   uv_signal_t resize, suspend;
-  bool readable, resized, suspended;
+  bool readable, resized, suspended, left;
 
   unsigned char bytes[512]; /* typed, and not taken yet */
   size_t first, end;
@@ -87,7 +87,7 @@ static void on_suspend(uv_signal_t *handle, int number) {
 
 static bool has_news(void *ctx) {
   (void)ctx;
-  return self.readable || self.resized || self.suspended || self.notices.len > 0;
+  return self.readable || self.resized || self.suspended || self.left || self.notices.len > 0;
 }
 
 static void wait_for_news(void) {
@@ -156,7 +156,7 @@ static int next_character(EditLine *el, wchar_t *out) {
     else
       *out = L'\0';
     if (*out) return 1;
-    if (self.ended) return 0;
+    if (self.ended || self.left) return 0;
     if (self.readable)
       read_bytes();
     else
@@ -304,6 +304,10 @@ void editor_remember(const char *line) {
   if (self.history) history(self.history, &event, H_ENTER, line);
 }
 
+void editor_leave(void) {
+  self.left = true;
+}
+
 void editor_notice(const char *text, size_t len) {
   if (len == 0) return;
   moon_buffer_add(&self.notices, text, len);
@@ -343,7 +347,7 @@ static const char *read_plain(void) {
       if (byte == '\n') goto whole;
     }
     if (self.ended && self.line.len > 0) goto whole;
-    if (self.ended || self.signal) return NULL;
+    if (self.ended || self.left || self.signal) return NULL;
     if (self.readable)
       read_bytes();
     else

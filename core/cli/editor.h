@@ -29,6 +29,8 @@ editor_outcome editor_read(lua_State *L, const char *prompt, const char **line);
 void editor_remember(const char *line);
 /* Shows text, one or more lines: above the prompt while a line is being typed, else at once. */
 void editor_notice(const char *text, size_t len);
+/* The read that runs, or the next one, ends as at Ctrl-D. */
+void editor_leave(void);
 bool editor_is_terminal(void);
 bool editor_is_reading(void); /* a line is being typed */
 /* Another program has the terminal from here on, until it is taken back: notices wait. False: that cannot be now. */

@@ -113,7 +113,7 @@ static int run_options(lua_State *L, const options *given) {
   return strategy_checked ? EXIT_OK : check_strategy(L, given);
 }
 
-/* The subcommands are Lua: moonpool.cli gives a function, which returns the exit code. */
+/* The subcommands are Lua: moonpool.cli gives a function, which returns the exit code, or what opens a prompt. */
 static int run_subcommand(lua_State *L, const char *name, int nargs, char **args) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "moonpool.cli");
@@ -125,6 +125,7 @@ static int run_subcommand(lua_State *L, const char *name, int nargs, char **args
   luaL_checkstack(L, nargs, "too many arguments");
   for (int i = 0; i < nargs; i++) lua_pushstring(L, args[i]);
   int code = run_chunk(L, nargs);
+  if (code == EXIT_OK && lua_isfunction(L, -1)) return repl_run(L);
   if (code == EXIT_OK && lua_isinteger(L, -1)) code = (int)lua_tointeger(L, -1);
   return code;
 }
@@ -179,10 +180,10 @@ static int run_all(lua_State *L, int argc, char **argv, const options *given) {
     code = (subcommand ? run_subcommand : run_script)(L, argv[script], argc - script - 1, argv + script + 1);
     lua_settop(L, 0);
   } else if (!interactive && !options_has(given, OPTION_VERSION) && !options_has(given, OPTION_CODE)) {
-    if (isatty(STDIN_FILENO)) return repl_run(L);
+    if (isatty(STDIN_FILENO)) return repl_run_own(L);
     code = run_script(L, "-", 0, NULL);
   }
-  if (interactive) return repl_run(L);
+  if (interactive) return repl_run_own(L);
   if (code == EXIT_OK) code = run_rest(L);
   return code == EXIT_OK ? fan_out_code(L) : code;
 }

@@ -71,6 +71,7 @@ typedef struct subcommand {
 static const subcommand subcommands[] = {
     {"run", "[NAME [args]]", "a script that ships with it; without NAME, the list of them"},
     {"doctor", "[options]", "what is wrong with each context, and what to do"},
+    {"attach", "PATH [-e CODE]", "the prompt of a running program, which listens there"},
     {"sim", "[options]", "simulated clusters to try scripts on"},
     {"completion", "SHELL", "what bash, zsh or fish need to complete command lines of moonpool"},
     {"version", "", "say the version"},

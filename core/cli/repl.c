@@ -59,6 +59,12 @@ static int terminal_remember(lua_State *L) {
   return 0;
 }
 
+static int terminal_leave(lua_State *L) {
+  (void)L;
+  editor_leave();
+  return 0;
+}
+
 /* makeFolder(path) -> true, or nil and what is wrong: with those above it, for the user alone */
 static int terminal_make_folder(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
@@ -107,31 +113,28 @@ static bool take(lua_State *L, const char *line) {
   return on;
 }
 
+/* By the function on top. */
 static void open_session(lua_State *L) {
   static const luaL_Reg functions[] = {{"notice", terminal_notice},
                                        {"isTyping", terminal_is_typing},
                                        {"size", terminal_size},
                                        {"remember", terminal_remember},
                                        {"makeFolder", terminal_make_folder},
+                                       {"leave", terminal_leave},
                                        {"ask", editor_ask},
                                        {"openPager", pager_open},
                                        {NULL, NULL}};
   pager_init(L);
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "moonpool.repl");
-  lua_call(L, 1, 1);
-  lua_getfield(L, -1, "open");
   luaL_newlib(L, functions);
   lua_call(L, 1, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &session_key);
-  lua_pop(L, 1);
 }
 
 int repl_run(lua_State *L) {
   editor_open(L, complete);
   open_session(L);
   run_begin_prompt(L);
-  int code = EXIT_OK;
+  int code = -1;
   for (bool on = true; on;) {
     lua_settop(L, 0);
     push_method(L, "prompt");
@@ -154,7 +157,20 @@ int repl_run(lua_State *L) {
       break;
     }
   }
-  lua_settop(L, 0);
   editor_close();
+  if (code < 0) {
+    push_method(L, "leave");
+    lua_call(L, 1, 1);
+    code = (int)lua_tointeger(L, -1);
+  }
+  lua_settop(L, 0);
   return code;
+}
+
+int repl_run_own(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "moonpool.repl");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "open");
+  return repl_run(L);
 }

@@ -394,6 +394,18 @@ function core.run() end
 function core.poll(ms) end
 ---@return moonpool.Task? the task that runs now
 function core.currentTask() end
+--- Begins a task on behalf of somebody: the program does not wait for its end, and it is ended when it has used the processor for
+--- limit ms (0: no limit) without waiting. What it starts is such a task as well. Where guest.readOnly, calls of it that may change
+--- something in a cluster are refused.
+---@param guest any
+---@param limit integer
+---@param fn function
+---@param ... any its arguments
+---@return moonpool.Task
+function core.spawnGuest(guest, limit, fn, ...) end
+--- On whose behalf the task runs that runs now; nil: the program's own.
+---@return any
+function core.guest() end
 --- Monotonic ms.
 ---@return integer
 function core.now() end
@@ -503,10 +515,51 @@ function core.writePrivateFile(path, text) end
 ---@return moonpool.Error? err it could not be started
 function core.command(words, environment) end
 
+-- ---------------------------------------------------------------------------------------------------- consoles
+---@class moonpool.core.Channel  Lines over a Unix socket. Closed when it is collected.
+local Channel = {}
+---@class moonpool.core.ConsoleListener
+local Listener = {}
+core.console = {}
+--- A socket for this user (and root) alone, in the place of one that nobody listens on any more. Its file goes when it is closed,
+--- collected, or the process exits.
+---@param path string
+---@return moonpool.core.ConsoleListener?, moonpool.Error?
+function core.console.listen(path) end
+---@param path string
+---@return moonpool.core.Channel?, moonpool.Error?
+function core.console.connect(path) end
+--- Waits for somebody to connect; others than this user and root are turned away. Nil: it is closed.
+---@return moonpool.core.Channel?
+function Listener:accept() end
+---@return string? absolute; nil: it is closed
+function Listener:path() end
+function Listener:close() end
+--- Waits for a line of at most 1 MiB. No more is read before somebody asks for it.
+---@param limit integer? ms
+---@return string?
+---@return "closed"|"overlong"|"timeout"|nil
+function Channel:receive(limit) end
+--- Sends a line; waits while more than 1 MiB has not been read by the other end. False: that is gone.
+---@param line string without a newline
+---@return boolean
+function Channel:send(line) end
+--- The same without waiting: false where it would.
+---@param line string
+---@return boolean
+function Channel:offer(line) end
+---@return integer pid
+---@return integer uid
+function Channel:peer() end
+function Channel:close() end
+
 -- ---------------------------------------------------------------------------------------------------- log
 --- How wide the terminal is that standard error goes to; nil: it goes elsewhere, or the terminal cannot redraw a line.
 ---@return integer?
 function core.terminalColumns() end
+---@param descriptor integer
+---@return boolean
+function core.isTerminal(descriptor) end
 --- Sends log lines to fn(level, message, fields or nil) on the Lua thread; nil: standard error.
 function core.setLogger(fn) end
 --- Sends the lines of requests to fn(level, message, fields) besides, whatever the level; nil: to nobody.

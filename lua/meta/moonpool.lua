@@ -33,6 +33,7 @@
 ---@field LoadBalancingStrategy moonpool.LoadBalancingStrategy The strategies that are built in.
 ---@field strategies moonpool.strategies Strategies to choose by name.
 ---@field http moonpool.http HTTP servers of scripts.
+---@field console moonpool.console The prompt of a running program, for `moonpool attach`.
 local moonpool = {}
 
 --- Makes a client. Reads the kubeconfig and starts the pool's warm-up; waits for no network.
@@ -988,6 +989,32 @@ function log.unfollow(fn) end
 ---@field warn fun(self: moonpool.Logger, message: string, fields: table?)
 ---@field error fun(self: moonpool.Logger, message: string, fields: table?)
 
+--- The prompt of a running program, for `moonpool attach`.
+---@class moonpool.console
+local console = {}
+
+--- Opens the console of this program: a Unix socket at this path, which its user (and root) alone can use, for `moonpool attach PATH`. It does not keep the program alive, and is answered whenever the program waits for something.
+---@param path string at most 107 bytes
+---@param options? moonpool.ConsoleOptions
+---@return moonpool.Console?
+---@return moonpool.Error?
+function console.listen(path, options) end
+
+--- The console of this program, open until it is closed or the program ends. `<close>` closes it.
+---@class moonpool.Console
+---@field path string of its socket
+---@field sessions integer how many are attached
+local Console = {}
+
+--- Closes the socket and removes its file; who is attached is cut off. Twice is fine.
+function Console:close() end
+
+---@class moonpool.ConsoleOptions
+---@field globals table<string, any>? names that those who attach see besides the program's globals: { manager = manager }
+---@field readOnly boolean? true: calls of theirs that would change something in a cluster fail; default false
+---@field limit integer? ms that a statement may use the processor without waiting for anything, while all else stands still: it is ended; default 1000 (1 s)
+---@field maxSessions integer? so many can be attached at the same time; default 16
+
 --- HTTP servers of scripts.
 ---@class moonpool.http
 local http = {}
@@ -1052,6 +1079,11 @@ function script.new(name, description, features) end
 ---@return integer?
 function script.seconds(text) end
 
+--- When an event was last seen, in seconds since 1970: the fields differ by who wrote it.
+---@param event table
+---@return integer
+function script.eventTime(event) end
+
 --- "45s", "12m", "5h", "3d": how long ago, or how long, in two or three characters.
 ---@param seconds? integer
 ---@return string
@@ -1070,14 +1102,14 @@ function script.like(text, glob) end
 ---@field parser table argparse's: for options of the script's own, before parse
 ---@field options table what was given; see Script:parse
 ---@field rows table[] what was collected
----@field clusters { name: string, err: moonpool.Error? }[] those that were asked
+---@field clusters { name: string, err: moonpool.Error?, namespaceMissing: boolean? }[] those that were asked
 local Script = {}
 
 --- Ends the program for a mistake in how the script was called.
 ---@param message string
 function Script:usage(message) end
 
---- Ends the program for what is wrong with the clusters or what is in them.
+--- Ends the program for what is wrong with the clusters or what is in them, after the clusters that failed.
 ---@param message string
 function Script:fail(message) end
 
@@ -1096,10 +1128,19 @@ function Script:scope(more) end
 ---@return table[] rows in the order of the clusters
 function Script:collect(fn, more) end
 
---- Writes the rows as --output says, and ends the program with 1 when --check is on and there are any. The codes 3 and 4 follow by themselves from the clusters that failed.
+--- Writes to standard output, at once; ends the program when that cannot be done (a full disk).
+---@param text string
+function Script:write(text) end
+
+--- Writes the rows as --output says, and ends the program with 1 when --check is on and there are any, or when there is no such namespace as was asked for. The codes 3 and 4 follow by themselves from the clusters that failed.
 ---@param columns string[] keys of the rows, which titles are made from, for the table
 ---@param nothing? string what a table without rows means: "nothing is stuck"
 function Script:show(columns, nothing) end
+
+--- In place of show: writes the rows so far, and then those that fn(client, add, name) adds, at once. It is called for every cluster that has not failed before, and may go on for ever.
+---@param lineOf fun(row: table): string a row as a line for people
+---@param fn fun(client: moonpool.KubernetesClient, add: fun(row: table), name: string)
+function Script:stream(lineOf, fn) end
 
 ---@class moonpool.ScriptFeatures
 ---@field namespaced boolean? has --namespace and --selector

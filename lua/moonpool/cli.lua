@@ -1,4 +1,5 @@
--- The program's subcommands: each takes its arguments and returns the exit code.
+-- The program's subcommands: each takes its arguments and returns the exit code, or a
+-- function that opens the session of a prompt (core/cli/repl.c).
 
 local cli = {}
 
@@ -29,6 +30,13 @@ end
 ---@return integer
 function cli.completion(...)
   return require("moonpool.completion")(...)
+end
+
+--- The prompt of a running program.
+---@param ... string
+---@return integer|function
+function cli.attach(...)
+  return require("moonpool.attach").main(...)
 end
 
 local scriptModule = "moonpool.scripts."

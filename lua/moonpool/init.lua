@@ -52,6 +52,7 @@ local onDemand = {
   LoadBalancingStrategy = function() return require("moonpool.strategies").LoadBalancingStrategy end,
   strategies = function() return require "moonpool.strategies" end,
   http = function() return require "moonpool.http" end,
+  console = function() return require "moonpool.console" end,
 }
 
 local function names()

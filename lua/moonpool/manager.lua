@@ -1,6 +1,7 @@
 -- manager.lua: ConnectionManager: several clusters behind one, and leases of their connections. Choosing, health and fail-over are
 -- the core's; here are the options, the kubeconfig factories, the events, and the clients.
 local core = require "moonpool.core"
+local alive = require "moonpool.alive"
 local balanced = require "moonpool.balanced"
 local check = require "moonpool.check"
 local client = require "moonpool.client"
@@ -139,6 +140,7 @@ function manager.ConnectionManager(options)
   if options.logger then log.attach(options.logger) end
   local self = setmetatable({}, ConnectionManager)
   state[self] = mine
+  alive.addManager(self, function() return mine.handle:isDisposed() end)
   return self
 end
 

@@ -88,6 +88,7 @@ function pool.open(kind, name, kubeConfig, context, options, pooling)
   self.emitter = emitter.new(self.label, eventNames)
   local listener = self.emitter:listener()
   self.emitter.onInterest = function(wanted) handle:setListener(wanted and listener or nil) end
+  require("moonpool.alive").addPool(self, function() return handle:isDisposed() end)
   return self
 end
 

@@ -152,6 +152,7 @@ local function open()
     loadBalancingStrategy = strategy,
     defaultPoolConfig = { minConnections = 0 }, -- most scripts have one or two requests for each cluster
   }
+  require("moonpool.alive").name(manager, "clusters")
   for _, name in ipairs(names) do add(config, name) end
   for _, opener in ipairs(openers) do opener(manager) end
   return manager
@@ -229,7 +230,7 @@ local clusters = setmetatable({}, {
   __close = function() if manager then manager:dispose() end end,
 })
 
-rawset(_G, "clusters", clusters)
+if core.isProgram then rawset(_G, "clusters", clusters) end
 
 -- ---------------------------------------------------------------------------------------------------- the namespace
 

@@ -47,7 +47,11 @@ return {
     {
      ["name"]="http",
      ["text"]="HTTP servers of scripts.",
-     ["type"]="moonpool.http",},},
+     ["type"]="moonpool.http",},
+    {
+     ["name"]="console",
+     ["text"]="The prompt of a running program, for `moonpool attach`.",
+     ["type"]="moonpool.console",},},
    ["functions"]={
     {
      ["call"]="moonpool.KubernetesClient(options)",
@@ -1063,6 +1067,51 @@ return {
    ["parents"]={},
    ["text"]="A pool of connections to one cluster. Methods are called with a colon; `<close>` disposes of it.",
    ["word"]="pool",},
+  ["moonpool.Console"]={
+   ["fields"]={
+    {
+     ["name"]="path",
+     ["text"]="of its socket",
+     ["type"]="string",},
+    {
+     ["name"]="sessions",
+     ["text"]="how many are attached",
+     ["type"]="integer",},},
+   ["functions"]={
+    {
+     ["call"]="console:close()",
+     ["name"]="close",
+     ["parameters"]={},
+     ["returns"]={},
+     ["text"]="Closes the socket and removes its file; who is attached is cut off. Twice is fine.",},},
+   ["parents"]={},
+   ["text"]="The console of this program, open until it is closed or the program ends. `<close>` closes it.",
+   ["word"]="console",},
+  ["moonpool.ConsoleOptions"]={
+   ["fields"]={
+    {
+     ["name"]="globals",
+     ["text"]="names that those who attach see besides the program's globals: { manager = manager }",
+     ["type"]="table<string, any>?",},
+    {
+     ["default"]="false",
+     ["name"]="readOnly",
+     ["text"]="true: calls of theirs that would change something in a cluster fail",
+     ["type"]="boolean?",},
+    {
+     ["default"]="1000 (1 s)",
+     ["name"]="limit",
+     ["text"]="ms that a statement may use the processor without waiting for anything, while all else stands still: it is ended",
+     ["type"]="integer?",},
+    {
+     ["default"]="16",
+     ["name"]="maxSessions",
+     ["text"]="so many can be attached at the same time",
+     ["type"]="integer?",},},
+   ["functions"]={},
+   ["isOptions"]=true,
+   ["parents"]={},
+   ["text"]="",},
   ["moonpool.CustomObjectsApi"]={
    ["fields"]={},
    ["functions"]={},
@@ -2328,7 +2377,7 @@ return {
     {
      ["name"]="clusters",
      ["text"]="those that were asked",
-     ["type"]="{ name: string, err: moonpool.Error? }[]",},},
+     ["type"]="{ name: string, err: moonpool.Error?, namespaceMissing: boolean? }[]",},},
    ["functions"]={
     {
      ["call"]="run:usage(message)",
@@ -2349,7 +2398,7 @@ return {
        ["text"]="",
        ["type"]="string",},},
      ["returns"]={},
-     ["text"]="Ends the program for what is wrong with the clusters or what is in them.",},
+     ["text"]="Ends the program for what is wrong with the clusters or what is in them, after the clusters that failed.",},
     {
      ["call"]="run:parse()",
      ["name"]="parse",
@@ -2392,6 +2441,16 @@ return {
        ["type"]="table[]",},},
      ["text"]="Calls fn(client, add, name) for every selected cluster, all at a time; add(row) adds a row, whose field `cluster` is set. What fn raises, or returns after nil, is why the cluster failed; rows that it had added stay. Rows about changes say in `result` how far each is.",},
     {
+     ["call"]="run:write(text)",
+     ["name"]="write",
+     ["parameters"]={
+      {
+       ["name"]="text",
+       ["text"]="",
+       ["type"]="string",},},
+     ["returns"]={},
+     ["text"]="Writes to standard output, at once; ends the program when that cannot be done (a full disk).",},
+    {
      ["call"]="run:show(columns, nothing)",
      ["name"]="show",
      ["parameters"]={
@@ -2404,7 +2463,21 @@ return {
        ["text"]="what a table without rows means: \"nothing is stuck\"",
        ["type"]="string?",},},
      ["returns"]={},
-     ["text"]="Writes the rows as --output says, and ends the program with 1 when --check is on and there are any. The codes 3 and 4 follow by themselves from the clusters that failed.",},},
+     ["text"]="Writes the rows as --output says, and ends the program with 1 when --check is on and there are any, or when there is no such namespace as was asked for. The codes 3 and 4 follow by themselves from the clusters that failed.",},
+    {
+     ["call"]="run:stream(lineOf, fn)",
+     ["name"]="stream",
+     ["parameters"]={
+      {
+       ["name"]="lineOf",
+       ["text"]="a row as a line for people",
+       ["type"]="fun(row: table): string",},
+      {
+       ["name"]="fn",
+       ["text"]="",
+       ["type"]="fun(client: moonpool.KubernetesClient, add: fun(row: table), name: string)",},},
+     ["returns"]={},
+     ["text"]="In place of show: writes the rows so far, and then those that fn(client, add, name) adds, at once. It is called for every cluster that has not failed before, and may go on for ever.",},},
    ["parents"]={},
    ["text"]="One script and its run.",
    ["word"]="run",},
@@ -2699,6 +2772,32 @@ return {
    ["parents"]={
     "moonpool.ApiOptions",},
    ["text"]="Of create and replace.",},
+  ["moonpool.console"]={
+   ["fields"]={},
+   ["functions"]={
+    {
+     ["call"]="moonpool.console.listen(path, options)",
+     ["name"]="listen",
+     ["parameters"]={
+      {
+       ["name"]="path",
+       ["text"]="at most 107 bytes",
+       ["type"]="string",},
+      {
+       ["name"]="options",
+       ["text"]="",
+       ["type"]="moonpool.ConsoleOptions?",},},
+     ["returns"]={
+      {
+       ["text"]="",
+       ["type"]="moonpool.Console?",},
+      {
+       ["text"]="",
+       ["type"]="moonpool.Error?",},},
+     ["text"]="Opens the console of this program: a Unix socket at this path, which its user (and root) alone can use, for `moonpool attach PATH`. It does not keep the program alive, and is answered whenever the program waits for something.",},},
+   ["parents"]={},
+   ["text"]="The prompt of a running program, for `moonpool attach`.",
+   ["word"]="moonpool.console",},
   ["moonpool.http"]={
    ["fields"]={},
    ["functions"]={
@@ -2910,6 +3009,19 @@ return {
        ["text"]="",
        ["type"]="integer?",},},
      ["text"]="Seconds since 1970 of a timestamp of Kubernetes; nil: it is none.",},
+    {
+     ["call"]="script.eventTime(event)",
+     ["name"]="eventTime",
+     ["parameters"]={
+      {
+       ["name"]="event",
+       ["text"]="",
+       ["type"]="table",},},
+     ["returns"]={
+      {
+       ["text"]="",
+       ["type"]="integer",},},
+     ["text"]="When an event was last seen, in seconds since 1970: the fields differ by who wrote it.",},
     {
      ["call"]="script.age(seconds)",
      ["name"]="age",

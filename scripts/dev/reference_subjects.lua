@@ -11,6 +11,7 @@ subjects.words = {
   ["moonpool.KubeConfig"] = "kubeConfig", ["moonpool.Resource"] = "client.resources.<kind>", ["moonpool.json"] = "moonpool.json",
   ["moonpool.yaml"] = "moonpool.yaml", ["moonpool.log"] = "moonpool.log", ["moonpool.strategies"] = "moonpool.strategies",
   ["moonpool.http"] = "moonpool.http", ["moonpool.HttpServer"] = "server",
+  ["moonpool.console"] = "moonpool.console", ["moonpool.Console"] = "console",
   ["moonpool.script"] = "script", ["moonpool.Script"] = "run", ["moonpool.tables"] = "tables",
   ["moonpool.CoreV1Api"] = "client.core", ["moonpool.AppsV1Api"] = "client.apps", ["moonpool.BatchV1Api"] = "client.batch",
 }

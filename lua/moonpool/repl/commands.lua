@@ -1,7 +1,8 @@
 -- commands.lua: the prompt's commands, which begin with ":".
 local core = require "moonpool.core"
+local alive = require "moonpool.alive"
 local check = require "moonpool.check"
-local program = require "moonpool.program"
+local scope = require "moonpool.repl.scope"
 local show = require "moonpool.repl.show"
 local tables = require "moonpool.tables"
 
@@ -22,12 +23,20 @@ local function oneOf(session, what, word, words)
   return false
 end
 
-local function statistics(session)
-  if not program.isOpen() then
-    session:say "no cluster was used yet: `clusters` and `client` open them"
-    return nil
+-- What the managers of the process say, each under its name where there are several; then what its other pools say.
+local function showAlive(session, ofManager, ofPools)
+  local managers, texts = alive.managers(), {}
+  for _, entry in ipairs(managers) do
+    local text = ofManager(entry.object:getStats(), session:view()):gsub("\n$", "")
+    texts[#texts + 1] = (#managers > 1 and scope.nameOf(entry, session.names.globals) .. "\n" or "") .. text
   end
-  return _G.clusters:getStats()
+  local stats = {}
+  for _, entry in ipairs(ofPools and alive.pools() or {}) do
+    stats[("%d %s"):format(entry.number, entry.object.label)] = { poolStats = entry.object:getStats() }
+  end
+  if next(stats) then texts[#texts + 1] = ofPools(stats, session:view()):gsub("\n$", "") end
+  if #texts == 0 then return session:say "no cluster was used yet" end
+  session:page(table.concat(texts, "\n\n"))
 end
 
 ---@type table<string, moonpool.repl.Command>
@@ -43,11 +52,11 @@ all.use = { usage = ":use PATTERN...", text = "works on these contexts: names, g
     local patterns = {}
     for word in argument:gmatch "%S+" do patterns[#patterns + 1] = word end
     if #patterns == 0 then
-      local names, problem = program.contexts()
+      local names, problem = session.scope:choices()
       if not names then return session:say("error: " .. show.errorText(problem)) end
       return session:page(table.concat(names, "\n"))
     end
-    local names, problem = program.use(patterns)
+    local names, problem = session.scope:use(patterns)
     if not names then return session:say("error: " .. show.errorText(problem)) end
     session.names.own.client = nil
     session:say(("%d context%s: %s"):format(#names, #names == 1 and "" or "s",
@@ -55,17 +64,16 @@ all.use = { usage = ":use PATTERN...", text = "works on these contexts: names, g
   end }
 
 all.ns = { usage = ":ns [NAME]", text = "the namespace of calls on resources that name none; without NAME: the context's own again",
-  run = function(argument) program.setNamespace(argument ~= "" and argument or nil) end }
+  run = function(argument, session)
+    local ok, problem = session.scope:setNamespace(argument ~= "" and argument or nil)
+    if not ok then session:complain(problem) end
+  end }
 
-all.clusters = { usage = ":clusters", text = "the clusters that were opened, and how they are", run = function(_, session)
-  local stats = statistics(session)
-  if stats then session:page((show.clusters(stats, session:view()):gsub("\n$", ""))) end
-end }
+all.clusters = { usage = ":clusters", text = "the clusters that were opened, and how they are",
+  run = function(_, session) showAlive(session, show.clusters) end }
 
-all.pools = { usage = ":pools", text = "their pools of connections", run = function(_, session)
-  local stats = statistics(session)
-  if stats then session:page((show.pools(stats, session:view()):gsub("\n$", ""))) end
-end }
+all.pools = { usage = ":pools", text = "the pools of connections",
+  run = function(_, session) showAlive(session, show.pools, show.pools) end }
 
 all.watch = { usage = ":watch EXPR [SECONDS]", text = "shows EXPR again and again (default: every 2 s), until Ctrl-C",
   run = function(argument, session)

@@ -1,7 +1,7 @@
 -- repl: the prompt on the terminal of this process. core/cli/repl.c reads lines there and hands them to the session that is opened here.
 local core = require "moonpool.core"
 local log = require "moonpool.log"
-local program = require "moonpool.program"
+local output = require "moonpool.repl.output"
 local session = require "moonpool.repl.session"
 local show = require "moonpool.repl.show"
 local terminal = require "moonpool.repl.terminal"
@@ -20,21 +20,6 @@ local function makeLogger(self)
   return logger
 end
 
-local function printed(...)
-  local texts = table.pack(...)
-  for i = 1, texts.n do texts[i] = tostring(texts[i]) end
-  repl.session:say(table.concat(texts, "\t") .. "\n")
-end
-
--- What a task writes while a line is being typed must not get into that line.
-local function writer(plain)
-  return function(...)
-    if io.output() ~= io.stdout then return plain(...) end
-    repl.session.terminal:write(table.concat { ... })
-    return io.stdout
-  end
-end
-
 --- The session of this process's own terminal, once it is open.
 ---@type moonpool.repl.Session?
 repl.session = nil
@@ -44,13 +29,11 @@ repl.session = nil
 ---@return moonpool.repl.Session
 function repl.open(native)
   local self = session.new(terminal.new(native))
-  repl.session = self
-  require("moonpool.session").beforeWrite = function(...) return self:beforeWrite(...) end
-  program.onOpen(function(manager) self:listenTo(manager) end)
+  repl.session, session.own = self, self
   if native.size() then
     log.attach(makeLogger(self))
-    rawset(_G, "print", printed)
-    rawset(io, "write", writer(io.write))
+    output.install()
+    output.own = self
     self:say(("moonpool %s, %s. :help says what there is; Ctrl-D ends."):format(core.version, _VERSION))
     self.terminal:openHistory()
   end

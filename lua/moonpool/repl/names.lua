@@ -2,7 +2,6 @@
 -- moment at most; what comes later is there at the next Tab.
 local core = require "moonpool.core"
 local kinds = require "moonpool.kinds"
-local program = require "moonpool.program"
 
 local patience = 100 -- ms that a key may wait
 local freshFor = 10000 -- ms that an answer is good
@@ -17,7 +16,7 @@ local names = {}
 ---@field names string[]
 ---@field at integer? when it came; nil: never yet
 ---@field task moonpool.Task? that asks
-local answers = {} ---@type table<string, moonpool.repl.Answer>
+local answersOf = setmetatable({}, { __mode = "k" }) ---@type table<moonpool.repl.Scope, table<string, moonpool.repl.Answer>>
 
 local function namesIn(list)
   local found, seen = {}, {}
@@ -32,7 +31,9 @@ local function namesIn(list)
 end
 
 --- What is remembered for a key; asks in the background when that is old, and waits a moment for it.
-local function remembered(key, ask)
+local function remembered(scope, key, ask)
+  local answers = answersOf[scope] or {}
+  answersOf[scope] = answers
   local answer = answers[key] or { names = {} }
   answers[key] = answer
   local fresh = answer.at and core.now() - answer.at < freshFor
@@ -49,13 +50,14 @@ local function remembered(key, ask)
 end
 
 --- The names of the objects of a kind.
+---@param scope moonpool.repl.Scope where
 ---@param kind string as client.resources takes it
 ---@param entry moonpool.Kind? what is known of it
 ---@param namespace string? nil: in all namespaces
 ---@return string[]
-function names.objects(kind, entry, namespace)
-  return remembered(("%s %s %s"):format(program.label(), kind, namespace or ""), function()
-    local client = assert(program.client())
+function names.objects(scope, kind, entry, namespace)
+  return remembered(scope, ("%s %s %s"):format(scope:label(), kind, namespace or ""), function()
+    local client = assert(scope:client())
     if not entry then return client.resources[kind].list { namespace = namespace, limit = limit, timeout = 5000 } end
     local path = kinds.basePath(entry.group, entry.version)
     if namespace and entry.namespaced then path = path .. "/namespaces/" .. namespace end
@@ -63,7 +65,8 @@ function names.objects(kind, entry, namespace)
   end)
 end
 
+---@param scope moonpool.repl.Scope
 ---@return string[]
-function names.namespaces() return names.objects("namespaces", kinds.named "namespaces") end
+function names.namespaces(scope) return names.objects(scope, "namespaces", kinds.named "namespaces") end
 
 return names

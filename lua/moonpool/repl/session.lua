@@ -5,16 +5,34 @@
 -- ":" are commands (commands.lua). Who drives a session asks for the prompt, hands over each line (Session:take) in a task, and
 -- Tabs (Session:complete).
 local core = require "moonpool.core"
+local alive = require "moonpool.alive"
+local calls = require "moonpool.session"
 local environment = require "moonpool.repl.environment"
 local errors = require "moonpool.errors"
 local log = require "moonpool.log"
-local program = require "moonpool.program"
+local output = require "moonpool.repl.output"
+local scope = require "moonpool.repl.scope"
 local show = require "moonpool.repl.show"
 local tables = require "moonpool.tables"
 
 local session = {}
 
+--- The one of this process's own terminal, where there is one.
+---@type moonpool.repl.Session?
+session.own = nil
+
+---@class moonpool.repl.SessionOptions
+---@field scope moonpool.repl.Scope? what it works on; default: the program's contexts
+---@field globals table<string, any>? names that statements see, besides those of _G
+---@field own table<string, any>? names that stand before all others
+---@field limit integer? ms that a statement may go on without waiting
+---@field readOnly boolean? writes to clusters are refused
+
 ---@class moonpool.repl.Session
+---@field isSession true
+---@field scope moonpool.repl.Scope
+---@field limit integer?
+---@field readOnly boolean?
 ---@field terminal moonpool.repl.Terminal
 ---@field names moonpool.repl.Names what its statements see
 ---@field environment table
@@ -25,6 +43,8 @@ local session = {}
 ---@field events boolean whether notices about clusters are shown
 ---@field confirm boolean whether writes to several clusters ask first
 ---@field statement moonpool.repl.Statement? the one that runs
+---@field subscriptions table<moonpool.ConnectionManager, moonpool.Subscription[]>
+---@field closed boolean?
 ---@field follower fun(fields: table)? while requests are traced
 local Session = {}
 Session.__index = Session
@@ -35,34 +55,58 @@ Session.__index = Session
 ---@field asking boolean?
 
 ---@param terminal moonpool.repl.Terminal
+---@param options moonpool.repl.SessionOptions?
 ---@return moonpool.repl.Session
-function session.new(terminal)
-  local self = setmetatable({ terminal = terminal, output = "table", events = true, confirm = true }, Session)
-  self.names = { own = {}, globals = {}, lazy = {
+function session.new(terminal, options)
+  options = options or {}
+  local self = setmetatable({ isSession = true, terminal = terminal, output = "table", events = true, confirm = true,
+    scope = options.scope or scope.own, limit = options.limit, readOnly = options.readOnly,
+    subscriptions = setmetatable({}, { __mode = "k" }) }, Session)
+  self.names = { own = options.own or {}, globals = options.globals or {}, lazy = {
     moonpool = function() return require "moonpool" end,
     help = function()
       return function(what) self:page(require("moonpool.repl.help").text(what, self:view().width)) end
     end,
     client = function()
-      local made, problem = program.client()
+      local made, problem = self.scope:client()
       return made or error(problem, 0)
     end,
   } }
   self.environment = environment.new(self.names)
+  self.sources = self:makeSources()
+  self.onManager = function(manager) self:listenTo(manager) end
+  for _, entry in ipairs(alive.managers()) do self:listenTo(entry.object) end
+  alive.watch(self.onManager)
   return self
+end
+
+--- Nothing is shown any more.
+function Session:close()
+  self.closed = true
+  self:trace(false)
+  alive.unwatch(self.onManager)
+  for manager, subscriptions in pairs(self.subscriptions) do
+    for _, subscription in ipairs(subscriptions) do pcall(manager.off, manager, subscription) end -- it may have been disposed of
+  end
 end
 
 -- ----------------------------------------------------------------------------------------------------------- saying things
 --- Shows lines, above the one that is being typed.
 ---@param text string
-function Session:say(text) self.terminal:notice(text) end
+function Session:say(text)
+  if not self.closed then self.terminal:notice(text) end
+end
 
 --- Shows lines that may be many.
 ---@param text string
-function Session:page(text) self.terminal:page(text) end
+function Session:page(text)
+  if not self.closed then self.terminal:page(text) end
+end
 
 ---@param problem any
-function Session:complain(problem) self:say("error: " .. show.errorText(problem)) end
+function Session:complain(problem)
+  if not self.closed then self.terminal:complain("error: " .. show.errorText(problem)) end
+end
 
 --- The window, as show.lua wants it.
 ---@return moonpool.repl.View
@@ -77,42 +121,57 @@ local function isInterruption(problem)
     or errors.is(problem) and problem.kind == "cancelled" and problem.message == "interrupted"
 end
 
-function Session:showResults(results)
-  if results.n == 0 then return end
-  local first, second = results[1], results[2]
-  if first == nil and errors.is(second) then -- how calls say that they failed
-    self.traceback = tostring(second)
-    return self:complain(second)
-  end
-  environment.remember(self.names, first)
+--- Runs code of the one who types, or what may call such, within its time.
+function Session:within(fn)
+  if not self.limit then return fn() end
+  local task = core.spawnGuest(self, self.limit, fn)
+  local _ended <close> = setmetatable({}, { __close = function() task:cancel() end })
+  return task:join()
+end
+
+-- The results as text; nil: there is nothing to see.
+local function resultText(results, view)
   local texts, last = {}, results.n
   while last > 1 and results[last] == nil do last = last - 1 end
   -- What balanced calls say besides is for scripts.
-  if results.n == 3 and second == nil and type(results[3]) == "table" and results[3].cluster then last = 1 end
-  for i = 1, last do texts[i] = results[i] == nil and "nil" or show.text(results[i], self:view()) end
-  if last == 1 and first == nil then return end
-  self:page(table.concat(texts, "\n"))
+  if results.n == 3 and results[2] == nil and type(results[3]) == "table" and results[3].cluster then last = 1 end
+  for i = 1, last do texts[i] = results[i] == nil and "nil" or show.text(results[i], view) end
+  if last > 1 or results[1] ~= nil then return table.concat(texts, "\n") end
 end
 
---- Runs a chunk and shows what comes of it.
+function Session:showResults(results)
+  local first, second = results[1], results[2]
+  if results.n > 1 and first == nil and errors.is(second) then -- how calls say that they failed
+    self.traceback = tostring(second)
+    self:complain(second)
+    return false
+  end
+  if results.n > 0 then environment.remember(self.names, first) end
+  local ok, text = pcall(self.within, self, function() return resultText(results, self:view()) end)
+  if not ok then self:complain(text) elseif text and results.n > 0 then self:page(text) end
+  return ok
+end
+
+--- Runs a chunk and shows what comes of it. Whether it went well.
 ---@param chunk function
+---@return boolean
 function Session:run(chunk)
   local start = core.clock()
   self.statement = {}
   local results
   do
     local _over <close> = setmetatable({}, { __close = function() self.statement = nil end })
-    results = table.pack(xpcall(chunk, function(problem)
-      self.traceback = debug.traceback(tostring(problem), 2)
-      return problem
+    results = table.pack(self:within(function()
+      return xpcall(chunk, function(problem)
+        self.traceback = debug.traceback(tostring(problem), 2)
+        return problem
+      end)
     end))
   end
   self.took = core.clock() - start
-  if results[1] then
-    self:showResults(table.pack(table.unpack(results, 2, results.n)))
-  elseif not isInterruption(results[2]) then
-    self:complain(results[2])
-  end
+  if results[1] then return self:showResults(table.pack(table.unpack(results, 2, results.n))) end
+  if not isInterruption(results[2]) then self:complain(results[2]) end
+  return false
 end
 
 local function endsEarly(problem) return problem:find "near '?<eof>'?$" ~= nil end
@@ -153,16 +212,38 @@ function Session:take(line)
   return true
 end
 
+--- Runs a whole script, or a command. Whether it went well.
+---@param text string
+---@param name string as its errors call it
+---@return boolean
+function Session:runScript(text, name)
+  if text:find "^%s*:%a[^\n]*\n*$" then return require("moonpool.repl.commands").run(text, self) end
+  local chunk, problem = load("return " .. text, "=" .. name, "t", self.environment)
+  if not chunk then
+    chunk, problem = load(text, "=" .. name, "t", self.environment)
+  end
+  if chunk then return self:run(chunk) end
+  self:complain(problem)
+  return false
+end
+
 --- Ctrl-C: drops the lines so far.
 function Session:forget() self.pending = nil end
+
+--- The prompt ends.
+---@return integer exit code
+function Session:leave()
+  self:close()
+  return 0
+end
 
 --- Begins with what calls go to.
 ---@return string
 function Session:prompt()
   if self.pending then return ">> " end
-  local namespace = program.namespace()
-  return ("%s%s%s> "):format(tables.clean(program.label()), namespace and "/" .. tables.clean(namespace) or "",
-    core.isReadOnly and " (read-only)" or "")
+  local namespace = self.scope:namespace()
+  return ("%s%s%s> "):format(tables.clean(self.scope:label()), namespace and "/" .. tables.clean(namespace) or "",
+    (core.isReadOnly or self.readOnly) and " (read-only)" or "")
 end
 
 -- ----------------------------------------------------------------------------------------------------------- writes
@@ -189,7 +270,8 @@ function Session:beforeWrite(cluster, message)
   if statement.answer == nil then
     statement.asking = true
     local _done <close> = setmetatable({}, { __close = function() statement.asking = false end })
-    local _held <close> = require("moonpool.fanout").hold()
+    -- One who is attached, and may never answer, holds up nobody else's.
+    local _held <close> = not self.limit and require("moonpool.fanout").hold() or nil
     local where = several > 1 and several .. " clusters" or ("%s after %s"):format(cluster, statement.cluster)
     local answer = self.terminal:ask(("%s %s\nand the like, in %s. Go on? [y/N] "):format(message.method,
       tables.clean(message.path), where))
@@ -202,19 +284,23 @@ end
 -- ----------------------------------------------------------------------------------------------------------- completion
 local shownCandidates = 120
 
----@type moonpool.repl.Sources
-local sources = {
-  objects = function(...) return require("moonpool.repl.names").objects(...) end,
-  namespaces = function() return require("moonpool.repl.names").namespaces() end,
-  namespace = function()
-    if program.namespace() then return program.namespace() end
-    local ok, namespace = pcall(function() return assert(program.client()):info().namespace end)
-    return ok and namespace or "default"
-  end,
-  clusters = program.clusterNames,
-  contexts = function() return program.contexts() or {} end,
-  events = function() return require("moonpool.manager").eventNames end,
-}
+--- Where completion finds names.
+---@return moonpool.repl.Sources
+function Session:makeSources()
+  local where = self.scope
+  return {
+    objects = function(...) return require("moonpool.repl.names").objects(where, ...) end,
+    namespaces = function() return require("moonpool.repl.names").namespaces(where) end,
+    namespace = function()
+      if where:namespace() then return where:namespace() end
+      local ok, namespace = pcall(function() return assert(where:client()):info().namespace end)
+      return ok and namespace or "default"
+    end,
+    clusters = function() return where:clusterNames() end,
+    contexts = function() return where:choices() or {} end,
+    events = function() return require("moonpool.manager").eventNames end,
+  }
+end
 
 local function inColumns(words, width)
   local widest, hidden = 0, #words - shownCandidates
@@ -240,7 +326,7 @@ end
 function Session:complete(line)
   local complete = require "moonpool.repl.complete"
   local text = self.pending and self.pending .. "\n" .. line or line
-  local words, partial, closing = complete.line(text, self.environment, sources)
+  local words, partial, closing = complete.line(text, self.environment, self.sources)
   if #words == 0 then return nil end
   if #words == 1 then return words[1]:sub(#partial + 1) .. closing end
   local insert = complete.common(words):sub(#partial + 1)
@@ -287,13 +373,20 @@ end
 --- Tells what happens to the clusters of a manager.
 ---@param manager moonpool.ConnectionManager
 function Session:listenTo(manager)
-  local wasDown = {}
+  local wasDown, subscriptions = {}, {}
   for event, text in pairs(told) do
-    manager:on(event, function(...)
+    subscriptions[#subscriptions + 1] = manager:on(event, function(...)
       local line = text(wasDown, ...)
       if line and self.events then self:say("* " .. show.errorText(line)) end
     end)
   end
+  self.subscriptions[manager] = subscriptions
+end
+
+-- What a session's statement writes is for the session to judge; what the rest of the program writes, for the one of its own terminal.
+function calls.beforeWrite(...)
+  local judge = output.session() or session.own
+  if judge then return judge:beforeWrite(...) end
 end
 
 return session

@@ -12,6 +12,7 @@ local terminal = {}
 ---@field size fun(): integer?, integer? columns and rows; nothing: no terminal
 ---@field remember fun(line: string) the arrow keys bring it back
 ---@field makeFolder fun(path: string): true?, string?
+---@field leave fun() ends the prompt, as Ctrl-D would
 ---@field ask fun(text: string): string? shows it and waits for a line; nil: nobody can be asked
 ---@field openPager fun(command: string, text: string): integer? waits until it has ended; its exit code, nil: there can be none now
 
@@ -34,6 +35,10 @@ function Terminal:notice(text)
   progress.erase()
   self.native.notice(text)
 end
+
+--- As notice: what went wrong.
+---@param text string
+function Terminal:complain(text) self:notice(text) end
 
 --- Text as it is, which may be a part of a line.
 ---@param text string
