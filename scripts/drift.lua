@@ -4,6 +4,7 @@
 --   moonpool run drift configmap/cart-config -n shop --clusters 'prod-*' --base prod-eu --ignore metadata.labels
 local script = require "moonpool.script"
 local json = require("moonpool").json
+local tables = require "moonpool.tables"
 
 local run = script.new("drift", "In what an object differs from one cluster to the next. What clusters write themselves (status, uid, "
   .. "versions, addresses) does not count; of a Secret is shown only where it differs.", { check = "there is a difference" })
@@ -107,4 +108,19 @@ for _, cluster in ipairs(run.clusters) do
   end
 end
 
-run:show({ "cluster", "field", "value", "base", "baseValue" }, "no difference")
+local WIDTH, BEFORE = 60, 15 -- of values in the table, and what they show before the first difference
+
+--- A value, or where it begins to differ from another one, when it is long.
+local function excerpt(value, other)
+  local text = tables.clean(value)
+  if tables.width(text) <= WIDTH then return text end
+  other = tables.clean(other)
+  local first = 1
+  while first <= #text and text:byte(first) == other:byte(first) do first = first + 1 end
+  first = math.max(1, first - BEFORE)
+  while first > 1 and text:find("^[\x80-\xbf]", first) do first = first - 1 end -- in the middle of a character
+  return tables.cut((first > 1 and "…" or "") .. text:sub(first), WIDTH)
+end
+
+run:show({ "cluster", "field", { title = "VALUE", value = function(row) return excerpt(row.value, row.baseValue) end }, "base",
+  { title = "BASE VALUE", value = function(row) return excerpt(row.baseValue, row.value) end } }, "no difference")

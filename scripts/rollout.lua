@@ -5,12 +5,27 @@
 local script = require "moonpool.script"
 local convert = require("moonpool.arguments").convert
 
-local run = script.new("rollout", "Restarts or scales deployments: first in one cluster, then in 10 %, then in the rest. Before it touches "
-  .. "a cluster, that must be ready and the deployments complete; after each deployment, all of it must be available again. "
+--- "1,10%,rest" as what manager:each takes.
+local function waves(text)
+  local list = {}
+  for size in (text .. ","):gmatch "([^,]*)," do
+    local count = math.tointeger(tonumber(size))
+    if not (count and count > 0 or size:find "^%d+%%$" or size == "rest") then
+      return nil, ("expected sizes such as 1,10%%,rest, got '%s'"):format(text)
+    end
+    list[#list + 1] = count or size
+  end
+  return list
+end
+
+local run = script.new("rollout", "Restarts or scales deployments: first in one cluster, then in 10 %, then in the rest. A cluster has to "
+  .. "be ready, and the deployments complete, before it is touched; after each deployment, all of it has to be available again. "
   .. "Where that fails, no further wave begins.", { namespaced = true, writes = true, timeout = "10m" })
 run.parser:argument("action", "restart or scale."):convert(convert.oneOf { "restart", "scale" })
 run.parser:argument("names", "Deployments. Default: those that --selector selects."):args "*"
 run.parser:option("--replicas", "For scale: how many."):argname("N"):convert(convert.integer(0))
+run.parser:option("--waves", "In so many clusters at a time; the last size is used until all had their turn."):argname("SIZES")
+  :default("1,10%,rest"):convert(waves)
 run.parser:option("--wave-pause", "Between waves: 90s, 15m."):argname("DURATION"):default("0s"):convert(convert.duration)
 run.parser:option("--max-failures", "So many clusters may fail before no further wave begins."):argname("N"):default("0")
   :convert(convert.integer(0))
@@ -80,6 +95,6 @@ run:collect(function(client, add)
       row.seconds = os.time() - began
     end
   end
-end, { waves = true, abortThreshold = options.max_failures, wavePause = options.wave_pause })
+end, { waves = options.waves, abortThreshold = options.max_failures, wavePause = options.wave_pause })
 
 run:show({ "cluster", "namespace", "name", "action", "before", "after", "result", "seconds" }, "no such deployment")

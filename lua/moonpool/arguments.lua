@@ -5,13 +5,19 @@ local arguments = {}
 
 local describing = false -- a command runs only to have its command line described
 
---- "--clusters" of "-c --clusters"; of an argument what the usage calls it.
+--- "--clusters" of "-c --clusters"; an argument's name.
 local function titleOf(element)
-  local longest = element._argname or element._name
+  local longest = element._aliases and "" or element._name
   for _, alias in ipairs(element._aliases or {}) do
-    if #alias > #longest or longest:sub(1, 1) ~= "-" then longest = alias end
+    if #alias > #longest then longest = alias end
   end
   return longest
+end
+
+--- "-c, --clusters PATTERN" for the help, in place of a line for each name.
+local function labelOf(option)
+  local names = table.concat(option._public_aliases, ", ")
+  return { table.concat({ names, table.unpack(option:_get_argument_list()) }, " ") }
 end
 
 --- Lets what a converter says begin with whose value it is.
@@ -34,7 +40,7 @@ end
 ---@param epilog string?
 ---@return table parser see argparse
 function arguments.parser(name, description, epilog)
-  local parser = argparse(name, description, epilog)
+  local parser = argparse(name, description, epilog):help_max_width(110):help_description_margin(28):usage_max_width(110)
   function parser.error(_, message)
     io.stderr:write(("%s: %s\nTry '%s --help'.\n"):format(name, message, name))
     os.exit(2)
@@ -44,6 +50,7 @@ function arguments.parser(name, description, epilog)
     if describing then error(self, 0) end
     nameMistakes(self._options)
     nameMistakes(self._arguments)
+    for _, option in ipairs(self._options) do option._get_label_lines = labelOf end
     return parse(self, given)
   end
   return parser

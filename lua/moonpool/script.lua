@@ -197,7 +197,7 @@ local formats = {}
 function formats.table(self, columns)
   if #self.rows == 0 then return "" end
   local list = {}
-  for index, key in ipairs(columns) do list[index] = { title = titleOf(key), key = key } end
+  for index, key in ipairs(columns) do list[index] = type(key) == "table" and key or { title = titleOf(key), key = key } end
   return tables.render(self.rows, list)
 end
 
@@ -241,7 +241,7 @@ end
 --- Writes the rows as --output says, and ends the program with 1 when --check is on and there are any, or when there is no such
 --- namespace as was asked for. The codes 3 and 4 follow by
 --- themselves from the clusters that failed.
----@param columns string[] keys of the rows, which titles are made from, for the table
+---@param columns (string|moonpool.Column)[] keys of the rows, which titles are made from, for the table
 ---@param nothing string? what a table without rows means: "nothing is stuck"
 function Script:show(columns, nothing)
   self:write(formats[self.options.output](self, columns))

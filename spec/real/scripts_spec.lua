@@ -2,6 +2,7 @@
 local core = require "moonpool.core"
 local moonpool = require "moonpool"
 local eventually = require "spec.support.eventually"
+local process = require "spec.support.process"
 local program = require "spec.support.program"
 
 local path = os.getenv "MOONPOOL_TEST_KUBECONFIG"
@@ -68,7 +69,24 @@ describe("on real clusters", function()
     assert.same({ "MadeUp", "MadeUp", 2 }, { rows[1].reason, rows[2].reason, #rows })
   end)
 
+  it("events goes on with what happens", function()
+    local events = process.start(("%s --kubeconfig %s run events -c real-1 -c real-2 -n %s --follow -o name"):format(program.path, path,
+      NAMESPACE))
+    process.waitUntil(function() return events:text():find "real%-1/[^\n]+\n" and events:text():find "real%-2/[^\n]+\n" end, "the list")
+    eachCluster(function(client, context)
+      client.resources.event.delete("follow", { namespace = NAMESPACE })
+      assert(client.resources.event.create { metadata = { name = "follow", namespace = NAMESPACE }, type = "Normal", reason = "Tried",
+        lastTimestamp = os.date "!%Y-%m-%dT%H:%M:%SZ", involvedObject = { kind = "Pod", name = "seen-" .. context, namespace = NAMESPACE } })
+      local line = ("%s/%s/pod/seen-%s\n"):format(context, NAMESPACE, context)
+      process.waitUntil(function() return events:text():find(line, 1, true) end, line)
+    end)
+    assert.equal(130, events:stop())
+  end)
+
   it("expiry sees what ends", function()
+    local kinds = {}
+    for _, row in ipairs(items("run", "expiry", "-n", NAMESPACE, "--within", "4000d", "-o", "json")) do kinds[row.kind] = true end
+    assert.same({ Secret = true, Kubeconfig = true, Server = true }, kinds)
     local rows = items("run", "expiry", "-n", NAMESPACE, "--within", "10d", "-o", "json")
     assert.same({ 2, 5, "web.example" }, { #rows, rows[1].daysLeft, rows[2].subject })
   end)

@@ -32,6 +32,14 @@ describe("moonpool run drift", function()
     assert.equal(0, clusters:script("drift", "cm/flags", "-n", "shop", "--check", "--ignore", "data").code)
   end)
 
+  it("shows of long values where they differ, in the table", function()
+    local long = ("0123456789"):rep(30)
+    put("configmap", "flags", { data = { a = long .. "one ü" } }, { ["sim-2"] = { data = { a = long .. "two ü" } } })
+    local result = clusters:script("drift", "cm/flags", "-n", "shop")
+    assert.matches("\nsim%-2 +data%.a +…567890123456789two ü +sim%-1 +…567890123456789one ü\n$", result.out)
+    assert.equal(long .. "two ü", clusters:json("drift", "cm/flags", "-n", "shop").items[1].value)
+  end)
+
   it("compares with the cluster that is named", function()
     put("configmap", "flags", { data = { a = "1" } }, { ["sim-2"] = { data = { a = "9" } } })
     local rows = clusters:json("drift", "cm/flags", "-n", "shop", "--base", "sim-2").items

@@ -29,27 +29,22 @@ describe("moonpool run events", function()
 
   it("goes on with what happens when it is to follow", function()
     clusters.fleet:fault("sim-2", { type = "die" })
-    local log = os.tmpname()
-    local command = "%s --kubeconfig %s run events -c 'sim-?' -n core --follow -o json"
-    local pipe = assert(io.popen((command .. " >%s 2>&1 & echo $!; wait $!; echo $?"):format(program.path, clusters.fleet.kubeconfig, log)))
-    local pid = pipe:read "l"
-    process.waitUntil(function() return process.readAll(log):find "1 of 3 clusters failed:\n  sim%-2: [^\n]+\n" end, "the list")
+    local events = process.start(("%s --kubeconfig %s run events -c 'sim-?' -n core --follow -o json"):format(program.path,
+      clusters.fleet.kubeconfig))
+    process.waitUntil(function() return events:text():find "1 of 3 clusters failed:\n  sim%-2: [^\n]+\n" end, "the list")
     for number, cluster in ipairs { "sim-1", "sim-3", "sim-1" } do
       local client <close> = clusters:client(cluster)
       assert(client.resources.event.create { metadata = { name = "n-" .. number, namespace = "core" }, type = "Normal", reason = "Tried",
         message = "number " .. number, lastTimestamp = os.date "!%Y-%m-%dT%H:%M:%SZ",
         involvedObject = { kind = "Pod", name = "one", namespace = "core" } })
-      process.waitUntil(function() return process.readAll(log):find('"number ' .. number, 1, true) end, "an event")
+      process.waitUntil(function() return events:text():find('"number ' .. number, 1, true) end, "an event")
     end
-    os.execute("kill -INT " .. pid)
-    assert.equal("130", pipe:read "l")
-    pipe:close()
+    assert.equal(130, events:stop())
     local seen = {}
-    for line in process.readAll(log):gmatch "{[^\n]+}" do
+    for line in events.last:gmatch "{[^\n]+}" do
       local row = assert(core.json.decode(line))
       seen[#seen + 1] = ("%s %s"):format(row.cluster, row.message)
     end
-    os.remove(log)
     assert.same({ "sim-1 number 1", "sim-3 number 2", "sim-1 number 3" }, seen)
   end)
 

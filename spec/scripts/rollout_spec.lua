@@ -52,6 +52,14 @@ describe("moonpool run rollout", function()
     assert.same({ 2, 2, 2 }, each(replicas))
   end)
 
+  it("goes in waves of the sizes that are given", function()
+    local document = clusters:json("rollout", "scale", "web", "-n", "shop", "--replicas", "400", "--timeout", "2s", "--waves", "2,rest")
+    assert.equal(2, #document.items)
+    assert.same({ 400, 400, 2 }, each(replicas))
+    assert.matches("%-%-waves: expected sizes such as 1,10%%,rest, got '1,x'",
+      clusters:script("rollout", "restart", "-l", "app=web", "--waves", "1,x").err)
+  end)
+
   it("stops after the first wave when that does not become available", function()
     local document, result = clusters:json("rollout", "scale", "web", "-n", "shop", "--replicas", "400", "--timeout", "2s")
     assert.equal(4, result.code)

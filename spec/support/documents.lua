@@ -76,7 +76,7 @@ end
 ---@field folder string
 ---@field said string what the last command wrote
 ---@field unused table<string, boolean> files that no command has used yet
----@field background { pid: string, command: string, log: string, pipe: file* }[]
+---@field background { command: string, process: table }[] see process.start
 local Document = {}
 Document.__index = Document
 
@@ -126,14 +126,11 @@ local function check(result, wanted, command)
 end
 
 function Document:inBackground(command)
-  local log = ("%s/log-%d"):format(self.base, #self.background + 1)
-  local code = (". %s/session; exec %s"):format(self.base, command)
-  local pipe = assert(io.popen(("bash -c %s >%s 2>&1 & echo $!; wait $!; echo $?"):format(quote(code), log)))
-  local one = { command = command, log = log, pipe = pipe, pid = pipe:read "l" }
-  self.background[#self.background + 1] = one
-  process.waitUntil(function() return (process.readAll(log) or "") ~= "" or not process.running(one.pid) end, command)
-  assert(process.running(one.pid), command .. "\nended:\n" .. readAll(log))
-  self.said = readAll(log)
+  local one = process.start(("bash -c %s"):format(quote((". %s/session; exec %s"):format(self.base, command))))
+  self.background[#self.background + 1] = { command = command, process = one }
+  process.waitUntil(function() return one:text() ~= "" or not process.running(one.pid) end, command)
+  assert(process.running(one.pid), command .. "\nended:\n" .. one:text())
+  self.said = one:text()
 end
 
 --- Marks the files that a command speaks of as used.
@@ -291,13 +288,9 @@ end
 function Document:close()
   local problems = {}
   for _, one in ipairs(self.background) do
-    os.execute("kill -INT " .. one.pid)
-    pcall(process.waitUntil, function() return not process.running(one.pid) end, one.command)
-    os.execute(("kill -KILL %s 2>/dev/null"):format(one.pid))
-    local code = tonumber(one.pipe:read "l")
-    one.pipe:close()
+    local code = one.process:stop()
     if code ~= 0 and code ~= 130 then
-      problems[#problems + 1] = ("%s\nended with %s after Ctrl-C:\n%s"):format(one.command, code, readAll(one.log))
+      problems[#problems + 1] = ("%s\nended with %s after Ctrl-C:\n%s"):format(one.command, code, one.process.last)
     end
   end
   for name in pairs(self.unused) do problems[#problems + 1] = "no command uses " .. name end

@@ -47,7 +47,6 @@ local function options(given)
   local parser = arguments.parser("moonpool sim", "Simulated Kubernetes clusters, on 127.0.0.1: until interrupted, or, after --, "
     .. "while COMMAND runs with KUBECONFIG set to them; the exit code is the command's then.",
     faultsText())
-  parser:help_max_width(110)
   counted(parser, "--clusters", "How many clusters.", 3, 1)
   counted(parser, "--endpoints", "API servers of each cluster: several URLs, the same objects. The kubeconfig names the first.", 1, 1)
   parser:flag("--loopbacks", "A cluster's endpoints listen on one port of 127.0.0.1, 127.0.0.2, ..., as the addresses of one "
