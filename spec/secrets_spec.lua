@@ -28,7 +28,7 @@ describe("a secret of a kubeconfig", function()
 
   it("is used: the calls whose credentials are right succeed", function()
     assert.equal(0, result.code, result.err)
-    assert.equal("worked: 4", result.out:match "worked: %d+") -- by token, token file, certificate and plugin
+    assert.equal("worked: 5", result.out:match "worked: %d+") -- by token, token file, certificate, plugin and identity provider
     assert.matches("begins", result.err)
   end)
 

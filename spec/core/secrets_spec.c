@@ -20,7 +20,7 @@
 #include "kube/kubeconfig.h"
 #include "net/credential.h"
 #include "net/dialer.h"
-#include "support/net_fixture.h"
+#include "net/oidc_message.h"
 #include "support/net_fixture.h"
 #include "support/plugin.h"
 
@@ -134,6 +134,10 @@ static void of_a_kubeconfig_are_overwritten(void **state) {
   check_user("exec: {apiVersion: client.authentication.k8s.io/v1, command: x, interactiveMode: Never, args: [a], "
              "env: [{name: A, value: " MARK "}]}",
              true);
+  check_user(
+      "auth-provider: {name: oidc, config: {idp-issuer-url: 'https://127.0.0.1:1', client-id: c, client-secret: " MARK
+      ", refresh-token: " MARK ", id-token: " MARK "}}",
+      true);
 }
 
 static void of_one_that_is_refused_are_overwritten_too(void **state) {
@@ -206,6 +210,31 @@ static void of_a_plugin_are_overwritten(void **state) {
              false);
 }
 
+/* --- what goes to an identity provider, and comes from it --- */
+
+static void of_an_identity_provider_are_overwritten(void **state) {
+  /* {"exp": 4000000000, "a": "s3cr3t-mark-of-all"} */
+  static const char answer[] = "{\"id_token\": \"h.eyJleHAiOiA0MDAwMDAwMDAwLCAiYSI6ICJzM2NyM3QtbWFyay1vZi1hbGwifQ." MARK
+                               "\", \"refresh_token\": \"" MARK "\"}";
+  static const char refusal[] = "{\"error\": \"" MARK "\", \"error_description\": \"not " MARK " again\"}";
+  moon_oidc_spec spec = {.issuer = "https://i", .client_id = "c", .client_secret = MARK};
+  moon_oidc_place places[2] = {{.server = "https://i", .path = "/t"}, {"https://i", "/t", .secret_in_form = true}};
+  begin();
+  for (size_t i = 0; i < 2; i++) moon_oidc_request_free(moon_oidc_request_new(&spec, MARK, &places[i]));
+  moon_renewed renewed;
+  moon_error *err = moon_oidc_answer_read(answer, sizeof answer - 1, &renewed);
+  assert_null(err);
+  assert_string_equal(renewed.refresh_token, MARK);
+  moon_renewed_clear(&renewed);
+  err = moon_oidc_answer_read(refusal, sizeof refusal - 1, &renewed);
+  assert_non_null(err);
+  moon_error_free(err);
+  char *said = moon_oidc_refusal(&spec, MARK, 400, refusal, sizeof refusal - 1);
+  assert_null(strstr(said, MARK));
+  free(said);
+  end();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sees_what_is_left_behind),
@@ -213,6 +242,7 @@ int main(void) {
       cmocka_unit_test(of_one_that_is_refused_are_overwritten_too),
       cmocka_unit_test(in_files_are_overwritten),
       cmocka_unit_test(of_a_plugin_are_overwritten),
+      cmocka_unit_test(of_an_identity_provider_are_overwritten),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

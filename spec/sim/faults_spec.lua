@@ -48,6 +48,30 @@ describe("the faults of a simulated cluster", function()
     assert.are.equal(0, #clusters:control("sim-1", "GET", "faults").faults)
   end)
 
+  it("may be in its tokens: one is accepted no more, another one is, as the user that it is given to", function()
+    local function list(token)
+      local kubeConfig = core.KubeConfig()
+      local server = clusters.clusters[1].server
+      assert(kubeConfig:loadFromString(([[
+clusters: [{name: c, cluster: {server: "%s", insecure-skip-tls-verify: true}}]
+users: [{name: u, user: {token: %s}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+]]):format(server, token)))
+      local one = assert(core.pool("x", kubeConfig, "x", { enableWarmup = false, minConnections = 0 }))
+      local body, err = one:call({ method = "GET", path = "/api/v1/nodes", retries = 0 })
+      one:dispose()
+      return body and 200 or err.status
+    end
+    assert.are.equal(401, list "new")
+    clusters:control("sim-1", "PUT", "token", { token = "new" })
+    assert.are.equal(200, list "new")
+    clusters:control("sim-1", "PUT", "token", { token = "new", name = "jane", groups = core.json.array {} })
+    assert.are.equal(403, list "new")
+    clusters:control("sim-1", "DELETE", "token", { token = "new" })
+    assert.are.equal(401, list "new")
+    assert.has_error(function() clusters:control("sim-1", "PUT", "token", { token = "a b" }) end)
+  end)
+
   it("tell when to try again", function()
     clusters:faults("sim-1", { { type = "status", code = 429, retryAfter = 7 } })
     local err = failing("/api/v1/nodes")

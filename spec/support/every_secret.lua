@@ -1,6 +1,7 @@
 -- every_secret.lua: a script for spec/secrets_spec.lua. Uses every kind of credential, well and badly, and prints all that a script
 -- can get hold of. Arguments: a folder for its files, and a text that every secret in it begins with.
 local core = require "moonpool.core"
+local Issuer = require "spec.support.issuer"
 local moonpool = require "moonpool"
 local sim = require "moonpool.sim"
 
@@ -34,7 +35,7 @@ local function show(label, value, depth)
     for i = 1, 60 do
       local name, up = debug.getupvalue(value, i)
       if not name then break end
-      if up ~= _G and up ~= package.loaded and up ~= secret and name ~= "mark" and name ~= "group" then show(name, up, depth + 1) end
+      if up ~= _G and up ~= package.loaded and up ~= secret and name ~= "mark" and name ~= "group" and name ~= "issuer" then show(name, up, depth + 1) end
     end
   elseif type(value) == "userdata" then
     seen[value] = true
@@ -70,6 +71,10 @@ local bad = plugin("bad", ("echo 'token=%s, or %s, is no good; as is %s' >&2\nec
 local rubbish = plugin("rubbish", ("echo '{\"kind\": \"ExecCredential\", \"token\": \"%s\"'"):format(secret "rubbish"))
 local loud = plugin("loud", ("cat /proc/$$/environ /proc/$$/cmdline > %s/loud.seen; echo \"$PASSWORD\" >&2; exit 3"):format(folder))
 
+local issuer = Issuer.start { onToken = function(token) cluster.tokens[token] = admin end }
+issuer.rotate = true
+issuer.refreshTokens[secret "refresh-1"] = { note = secret "claim" }
+
 -- What a user of the kubeconfig may be; the fields of the cluster besides server and authority.
 local users = {
   { ("token: %s"):format(secret "token") },
@@ -93,6 +98,8 @@ local users = {
   { ("token: %s"):format(secret "refused"), nil, "https://127.0.0.1:1" },
   { ("auth-provider: {name: oidc, config: {id-token: %s, refresh-token: %s, client-secret: %s, client-id: c}}"):format(
     secret "id", secret "refresh", secret "client") },
+  { issuer:user { ["refresh-token"] = secret "refresh-1", ["client-secret"] = secret "client-1" } },
+  { issuer:user { ["refresh-token"] = secret "refresh-2", ["client-secret"] = secret "client-2", ["id-token"] = secret "id-2" } },
   { ("token: [%s]"):format(secret "list") },
   { ("password: {a: %s}, username: u"):format(secret "map") },
   { ("client-key-data: '%s !'"):format(secret "base64") },
@@ -164,4 +171,5 @@ for _, name in ipairs { "cmdline", "environ" } do -- of this process, and what i
   for bytes in io.lines("/proc/self/" .. name, 4096) do print((bytes:gsub("%z", "\n"):gsub(mark:gsub("%-", "%%-") .. "\n", ""))) end
 end
 print("worked: " .. worked)
+issuer:close()
 group:stop()

@@ -7,6 +7,8 @@
 --   POST faults        { type = ..., ... }        one more
 --   POST clear                                    no fault any more, in all clusters and at all endpoints
 --   GET, DELETE stats                             what was counted; from zero again
+--   PUT token          { token =, name =, groups = { ... } }   accepted from now on, as this user (default: an administrator)
+--   DELETE token       { token = ... }            not accepted any more
 --   POST drop, endWatches, compact                resets connections; ends watches; forgets the history of changes
 -- ?cluster=NAME is the cluster that they are about, else the one that is asked. &endpoint=NUMBER is one of its endpoints: faults, stats,
 -- drop and endWatches then concern that one alone.
@@ -89,6 +91,15 @@ local function readControl(body)
   return value
 end
 
+local function readToken(body)
+  local given = readControl(body)
+  if type(given.token) ~= "string" or given.token == "" or given.token:find "%s" then
+    error(status.badRequest("token: expected a text without spaces"), 0)
+  end
+  if given.groups ~= nil and not values.isArray(given.groups) then error(status.badRequest("groups: expected a list of names"), 0) end
+  return given
+end
+
 -- Each is given the subject (the endpoint, if one is named, else the cluster), the body, the cluster, and the endpoint if one is named.
 local controls = {
   ["GET clusters"] = function(_, _, cluster)
@@ -113,6 +124,16 @@ local controls = {
   ["DELETE stats"] = function(subject)
     subject:resetStats()
     return subject:stats()
+  end,
+  ["PUT token"] = function(_, body, cluster)
+    local given = readToken(body)
+    local groups = given.groups or { "system:masters" }
+    cluster.tokens[given.token] = { name = given.name or "by-token", groups = groups }
+    return {}
+  end,
+  ["DELETE token"] = function(_, body, cluster)
+    cluster.tokens[readToken(body).token] = nil
+    return {}
   end,
   ["POST drop"] = function(subject, _, cluster)
     cluster:later(0, function() subject:dropConnections() end)
