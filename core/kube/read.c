@@ -113,10 +113,26 @@ static char *get_path(reader *r, const moon_node *mapping, const char *field) {
   return place_path(r, get_text(r, mapping, field));
 }
 
+/* The bytes as a list of their numbers, which kubectl takes too; a null counts as 0. */
+static moon_bytes list_bytes(reader *r, const moon_node *list, const char *field) {
+  moon_bytes bytes = {moon_zalloc(list->count + 1), list->count};
+  for (size_t i = 0; i < list->count && !r->err; i++) {
+    const moon_node *item = list->items[i];
+    char *end = NULL;
+    unsigned long number = item->type == MOON_NODE_NUMBER ? strtoul(item->text, &end, 0) : 0;
+    bool good = item->type == MOON_NODE_NULL || (end && !*end && *item->text != '-' && number < 256);
+    if (!good) fail(r, item, field, "expected base64 text");
+    bytes.data[i] = (char)number;
+  }
+  return bytes;
+}
+
 static moon_bytes get_data(reader *r, const moon_node *mapping, const char *field) {
   moon_bytes bytes = {0};
   size_t wrong_at;
-  const moon_node *node = get(r, mapping, field, MOON_NODE_STRING, "base64 text");
+  const moon_node *node = mapping ? moon_node_get(mapping, field) : NULL;
+  if (node && node->type == MOON_NODE_LIST && !r->err) return list_bytes(r, node, field);
+  node = get(r, mapping, field, MOON_NODE_STRING, "base64 text");
   if (node && node->len && !moon_base64_decode(node->text, node->len, &bytes, &wrong_at)) {
     char *what = moon_sprintf("is not base64 (see character %zu of %zu)", wrong_at + 1, node->len);
     fail(r, node, field, what);
