@@ -107,6 +107,30 @@ describe("the doctor", function()
       assert.matches("getent hosts no%-such%-host%.invalid", finds(examineServer "https://no-such-host.invalid:6443", "name", "name").hint)
     end)
 
+    it("a name server that does not answer", function()
+      -- In namespaces of its own, where it may say who the name server is.
+      if program.shell("unshare -rmn true").code ~= 0 then return pending "no user namespaces here" end
+      local config = assert(core.yaml.encode { apiVersion = "v1", kind = "Config", ["current-context"] = "here",
+        contexts = { { name = "here", context = { cluster = "here" } } },
+        clusters = { { name = "here", cluster = { server = "https://api.example:6443" } } } })
+      local result = program.withFile(config, function(path)
+        return program.shell(([[exec unshare -rmn python3 -c '
+import fcntl, os, socket, struct, subprocess, sys
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(silent, 0x8914, struct.pack("16sh14x", b"lo", 1)) # SIOCSIFFLAGS: up
+silent.bind(("127.0.0.1", 53)); silent.set_inheritable(True)
+subprocess.run(["mount", "--bind", "/dev/stdin", "/etc/resolv.conf"], check=True)
+os.execv(sys.argv[1], sys.argv[1:])' %s --kubeconfig %s doctor -o json --timeout 1s]]):format(program.path, path),
+          "nameserver 127.0.0.1\n")
+      end)
+      assert.equal(4, result.code, result.err)
+      finds(core.json.decode(result.out).items[1], "name", "nameSilent")
+    end)
+
+    it("a network that there is no way to", function()
+      assert.matches("Network is unreachable", finds(examineServer "https://224.0.0.1:6443", "tcp", "unreachable").text)
+    end)
+
     it("a port on which nobody listens", function()
       clusters:fault("sim-2", { type = "die" })
       assert.matches("connection refused", finds(examine "sim-2", "tcp", "refused").text)
@@ -218,6 +242,8 @@ while True:
     it("a server that is not ready, with the checks that fail", function()
       clusters:fault("sim-2", { type = "notReady", check = "etcd" })
       assert.matches("not ready %(HTTP 500%): etcd failed", finds(examine "sim-2", "ready", "notReady").text)
+      clusters:fault("sim-2", { type = "notReady", check = "etcd" }, { type = "hang", path = "/api/v1/*" })
+      finds(examine "sim-2", "ready", "notReady") -- which explains the rest
     end)
 
     it("a clock that is wrong", function()
