@@ -1133,7 +1133,7 @@ function Script:collect(fn, more) end
 function Script:write(text) end
 
 --- Writes the rows as --output says, and ends the program with 1 when --check is on and there are any, or when there is no such namespace as was asked for. The codes 3 and 4 follow by themselves from the clusters that failed.
----@param columns string[] keys of the rows, which titles are made from, for the table
+---@param columns (string|moonpool.Column)[] keys of the rows, which titles are made from, for the table
 ---@param nothing? string what a table without rows means: "nothing is stuck"
 function Script:show(columns, nothing) end
 

@@ -2457,7 +2457,7 @@ return {
       {
        ["name"]="columns",
        ["text"]="keys of the rows, which titles are made from, for the table",
-       ["type"]="string[]",},
+       ["type"]="(string|moonpool.Column)[]",},
       {
        ["name"]="nothing",
        ["text"]="what a table without rows means: \"nothing is stuck\"",

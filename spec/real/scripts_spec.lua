@@ -76,7 +76,8 @@ describe("on real clusters", function()
     eachCluster(function(client, context)
       client.resources.event.delete("follow", { namespace = NAMESPACE })
       assert(client.resources.event.create { metadata = { name = "follow", namespace = NAMESPACE }, type = "Normal", reason = "Tried",
-        lastTimestamp = os.date "!%Y-%m-%dT%H:%M:%SZ", involvedObject = { kind = "Pod", name = "seen-" .. context, namespace = NAMESPACE } })
+        lastTimestamp = os.date "!%Y-%m-%dT%H:%M:%SZ",
+        involvedObject = { kind = "Pod", name = "seen-" .. context, namespace = NAMESPACE } })
       local line = ("%s/%s/pod/seen-%s\n"):format(context, NAMESPACE, context)
       process.waitUntil(function() return events:text():find(line, 1, true) end, line)
     end)

@@ -96,6 +96,7 @@ local function open(command, columns, rows)
 end
 
 ---@class spec.TerminalOptions
+---@field command string? is run instead of the program; it has to show "> ", too
 ---@field arguments string?
 ---@field kubeconfig string?
 ---@field columns integer?
@@ -109,7 +110,7 @@ local function commandLine(options)
     -- A pager that is there when it is not expected must not take what is typed for commands of its own that write files.
     local settings = ("LESSSECURE=1 PAGER= HOME=%s.home XDG_STATE_HOME=%s KUBECONFIG=%s %s"):format(base,
       options.state or base .. ".state", options.kubeconfig or "/dev/null", options.environment or "")
-    return ("%s %s %s; echo ended with $?; sleep 60"):format(settings, program.path, options.arguments or "")
+    return ("%s %s %s; echo ended with $?; sleep 60"):format(settings, options.command or program.path, options.arguments or "")
   end
 end
 
