@@ -253,6 +253,7 @@ typedef struct moon_cluster_options {
   const moon_label *labels;
   size_t label_count;
   const moon_pool_options *pool; /* NULL: the manager's default_pool */
+  const char *write_refusal; /* NULL; else requests that may change something end with MOON_FORBIDDEN and this text */
 } moon_cluster_options;
 
 extern const moon_cluster_options moon_cluster_default_options;

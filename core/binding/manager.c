@@ -18,6 +18,7 @@
 #include "binding/manager_handle.h"
 #include "binding/options.h"
 #include "binding/pool.h"
+#include "binding/request.h"
 #include "binding/selector.h"
 #include "binding/stream.h"
 
@@ -171,7 +172,10 @@ static int manager_add_cluster(lua_State *L) {
   moon_kubeconfig *config = moon_check_kubeconfig(L, -1);
   moon_target *target = NULL;
   moon_error *err = moon_kubeconfig_target(config, options.context, &target);
-  if (!err) err = moon_manager_add(self->manager, &options, target);
+  if (!err) {
+    options.write_refusal = moon_push_write_refusal(L, options.name, target->context);
+    err = moon_manager_add(self->manager, &options, target);
+  }
   moon_target_release(target);
   if (err && !err->cluster) moon_error_set(&err->cluster, options.name);
   if (err) return moon_push_error(L, err);

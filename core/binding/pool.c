@@ -19,6 +19,7 @@
 #include "binding/fields.h"
 #include "binding/kubeconfig.h"
 #include "binding/options.h"
+#include "binding/request.h"
 #include "binding/runtime.h"
 #include "binding/stream.h"
 
@@ -99,7 +100,11 @@ static int core_pool(lua_State *L) {
   moon_error *err = moon_kubeconfig_target(config, context, &target);
   if (err) return moon_push_error(L, err);
   const char *label = name ? name : *target->context ? target->context : target->cluster;
-  moon_cluster_spec spec = {.name = label, .target = target, .pool = &options};
+  moon_cluster_spec spec = {.name = label,
+                            .target = target,
+                            .pool = &options,
+                            .write_refusal = moon_push_write_refusal(L, label, target->context)};
+  lua_insert(L, -2); /* below the handle */
   err = moon_cluster_new(&spec, moon_hub_queue(hub), &self->cluster);
   if (err && !err->cluster) moon_error_set(&err->cluster, label);
   moon_target_release(target);
@@ -123,13 +128,17 @@ static int pool_gc(lua_State *L) {
 
 int moon_push_info(lua_State *L, const moon_cluster *cluster) {
   const moon_target *target = moon_cluster_target(cluster);
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 7);
   set_text(L, "name", moon_cluster_name(cluster));
   set_text(L, "context", target->context);
   set_text(L, "cluster", target->cluster);
   set_text(L, "namespace", target->namespace_);
   set_text(L, "server", target->server);
   set_text(L, "user", target->user);
+  if (moon_cluster_write_refusal(cluster)) {
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "protected");
+  }
   return 1;
 }
 

@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "binding/error.h"
 #include "binding/scheduler.h"
+#include "binding/selector.h"
+#include "net/change.h"
 
 static void wrong_type(lua_State *L, const char *field, const char *expected) {
   moon_misuse(L, "request: %s: expected %s, got %s", field, expected, luaL_typename(L, -1));
@@ -30,6 +32,13 @@ static int64_t read_integer(lua_State *L, int index, const char *field, int64_t 
   }
   lua_pop(L, 1);
   return value;
+}
+
+static bool read_approval(lua_State *L, int index) {
+  lua_getfield(L, index, "approved");
+  bool approved = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return approved;
 }
 
 static void read_headers(lua_State *L, int index, moon_request *out) {
@@ -76,6 +85,7 @@ void moon_request_read(lua_State *L, int index, moon_request *out, int64_t defau
   out->first_byte_timeout_ms = read_integer(L, index, "firstByteTimeout", 0);
   out->idle_timeout_ms = read_integer(L, index, "idleTimeout", 0);
   out->max_body = (size_t)read_integer(L, index, "maxBodySize", 0);
+  out->approved = read_approval(L, index);
   out->retries = (int)read_integer(L, index, "retries", -1);
   type = lua_getfield(L, index, "gzip");
   if (type != LUA_TNIL && type != LUA_TBOOLEAN) wrong_type(L, "gzip", "true or false");
@@ -83,53 +93,74 @@ void moon_request_read(lua_State *L, int index, moon_request *out, int64_t defau
   lua_pop(L, 1);
 }
 
-/* --- the program's --read-only --- */
+/* --- what must not be written --- */
 
+static const char protected_key, allowed_key; /* registry: selectors */
 static bool writes_refused;
-
-void moon_requests_refuse_writes(void) {
-  writes_refused = true;
-}
-
-static bool has_last_segment(const char *path, size_t len, const char *ending) {
-  size_t ending_len = strlen(ending);
-  return len >= ending_len && memcmp(path + len - ending_len, ending, ending_len) == 0;
-}
-
-/* A question in the form of an object changes nothing; a command in a container may change anything. */
-static bool may_change(const moon_request *request) {
-  const char *path = request->path;
-  size_t len = strcspn(path, "?");
-  if (moon_request_is_read(request)) {
-    static const char *const commands[] = {"/exec", "/attach", "/portforward"};
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-      if (has_last_segment(path, len, commands[i])) return true;
-    return false;
-  }
-  if (strcmp(request->method, "POST") == 0 && has_last_segment(path, len, "reviews")) return false;
-  const char *dry = strstr(path + len, "dryRun=All");
-  return !dry || !strchr("?&", dry[-1]) || !strchr("&", dry[strlen("dryRun=All")]);
-}
 
 moon_error *moon_request_refusal(lua_State *L, const moon_request *request) {
   bool of_task = moon_runtime_is_read_only(moon_runtime_of(L));
-  if ((!writes_refused && !of_task) || !may_change(request)) return NULL;
+  if ((!writes_refused && !of_task) || !moon_request_may_change(request)) return NULL;
   return moon_error_new(MOON_FORBIDDEN, "%s %s: not sent: %s", request->method, request->path,
                         of_task ? "the console is read-only" : "the program runs with --read-only");
 }
 
 /* mayChange(request) -> boolean */
 static int core_may_change(lua_State *L) {
+  lua_settop(L, 1);
   lua_getfield(L, 1, "method");
   lua_getfield(L, 1, "path");
-  const moon_request request = {.method = (char *)luaL_optstring(L, 2, "GET"), .path = (char *)luaL_checkstring(L, 3)};
-  lua_pushboolean(L, may_change(&request));
+  lua_getfield(L, 1, "body");
+  lua_getfield(L, 1, "contentType");
+  moon_request request = {.method = (char *)luaL_optstring(L, 2, "GET"),
+                          .path = (char *)luaL_checkstring(L, 3),
+                          .content_type = (char *)luaL_optstring(L, 5, NULL)};
+  request.body = (char *)luaL_optlstring(L, 4, "", &request.body_len);
+  lua_pushboolean(L, moon_request_may_change(&request));
   return 1;
 }
 
+/* refuseWrites(): from now on, whatever makes them */
+static int core_refuse_writes(lua_State *L) {
+  (void)L;
+  writes_refused = true;
+  return 0;
+}
+
+/* protect(protected, allowed): selectors of the names (of clusters or contexts) whose clusters refuse writes when they
+ * are made from now on, and of those among them that do not; nil: none */
+static int core_protect(lua_State *L) {
+  lua_settop(L, 2);
+  moon_opt_selector(L, 1);
+  moon_opt_selector(L, 2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &allowed_key);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &protected_key);
+  return 0;
+}
+
+/* False where there is no selector. */
+static bool selects(lua_State *L, const void *key, const char *name, const char *context) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+  const moon_selector *selector = moon_opt_selector(L, -1);
+  bool matches =
+      selector && (moon_selector_matches(selector, name, NULL, 0) || moon_selector_matches(selector, context, NULL, 0));
+  lua_pop(L, 1);
+  return matches;
+}
+
+const char *moon_push_write_refusal(lua_State *L, const char *name, const char *context) {
+  if (selects(L, &protected_key, name, context) && !selects(L, &allowed_key, name, context))
+    lua_pushfstring(L, "\"%s\" is protected; to change something in it, start with: moonpool --allow-protected '%s'",
+                    name, name);
+  else
+    lua_pushnil(L);
+  return lua_tostring(L, -1);
+}
+
 void moon_request_open(lua_State *L) {
-  lua_pushcfunction(L, core_may_change);
-  lua_setfield(L, -2, "mayChange");
+  static const luaL_Reg functions[] = {
+      {"mayChange", core_may_change}, {"refuseWrites", core_refuse_writes}, {"protect", core_protect}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
 }
 
 void moon_headers_push(lua_State *L, const moon_buffer *lines) {

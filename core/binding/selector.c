@@ -10,6 +10,8 @@
 
 #define SELECTOR_TYPE "moonpool.Selector"
 
+static const char groups_key; /* registry: name -> selector */
+
 typedef struct handle {
   moon_selector *selector; /* NULL until it is made, and once it was collected */
 } handle;
@@ -70,17 +72,42 @@ static const char *push_labels(lua_State *L, int index) {
   return lua_tostring(L, text);
 }
 
+/* Pushes the groups that there are, as the core reads them; they live as long as the frame. */
+static const moon_group *push_groups(lua_State *L, size_t *count) {
+  *count = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &groups_key);
+  int all = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, all); lua_pop(L, 1)) ++*count;
+  moon_group *groups = lua_newuserdatauv(L, (*count + 1) * sizeof *groups, 0);
+  size_t i = 0;
+  for (lua_pushnil(L); lua_next(L, all); lua_pop(L, 1))
+    groups[i++] = (moon_group){lua_tostring(L, -2), check_selector(L, -1)};
+  return groups;
+}
+
 /* core.selector(patterns, labels) */
 static int core_selector(lua_State *L) {
   lua_settop(L, 2);
-  size_t count;
+  size_t count, group_count;
   const char **patterns = push_patterns(L, 1, &count);
   const char *labels = push_labels(L, 2);
+  const moon_group *groups = push_groups(L, &group_count);
   handle *self = lua_newuserdatauv(L, sizeof *self, 0);
   self->selector = NULL;
   luaL_setmetatable(L, SELECTOR_TYPE);
-  moon_error *err = moon_selector_new(patterns, count, labels, &self->selector);
+  moon_error *err = moon_selector_new(patterns, count, labels, groups, group_count, &self->selector);
   return err ? moon_push_error(L, err) : 1;
+}
+
+/* core.defineGroup(name, selector): what "@name" in patterns stands for from now on */
+static int core_define_group(lua_State *L) {
+  luaL_checkstring(L, 1);
+  check_selector(L, 2);
+  lua_settop(L, 2);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &groups_key);
+  lua_insert(L, 1);
+  lua_rawset(L, 1);
+  return 0;
 }
 
 /* selector:matches(name, labels): labels is a table name -> value */
@@ -125,7 +152,11 @@ int moon_selector_open(lua_State *L) {
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &groups_key);
   lua_pushcfunction(L, core_selector);
   lua_setfield(L, -2, "selector");
+  lua_pushcfunction(L, core_define_group);
+  lua_setfield(L, -2, "defineGroup");
   return 0;
 }

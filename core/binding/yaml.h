@@ -19,9 +19,11 @@
 
 #define MOON_YAML_MAX_COPIES 1000000 /* values that aliases may add to a text */
 
-/* Reads every document of the text and pushes an array of them; documents without content are left out. False: it is
- * not YAML; a string is pushed that says why: "line 2, column 3: ...". Never raises. */
-bool moon_yaml_read(lua_State *L, const char *text, size_t len);
+/* Reads every document of the text and pushes an array of them; documents without content are left out. With `lines` it
+ * pushes a table as well, which says for every object and array in them in which line each member begins: lines[value]
+ * is a table of the same keys (those that "<<" merged are missing); and a key that an object has twice is an error.
+ * False: it is not YAML; a string is pushed that says why: "line 2, column 3: ...". Never raises. */
+bool moon_yaml_read(lua_State *L, const char *text, size_t len, bool lines);
 /* Appends the value at `index` as one document. As moon_json_write. */
 bool moon_yaml_write(lua_State *L, int index, moon_buffer *out);
 
@@ -39,7 +41,7 @@ moon_yaml_kind moon_yaml_push_plain(lua_State *L, const char *text, size_t len);
 /* True when every YAML reader sees a string in the plain scalar (if it may stand plain at all). */
 bool moon_yaml_is_plain_string(const char *text, size_t len);
 
-/* Pushes a table with decode(text) -> value | nil, err; decodeAll(text) -> array | nil, err; encode(value) ->
+/* Pushes a table with decode(text) -> value | nil, err; decodeWithLines(text) -> value, lines | nil, err; decodeAll(text) -> array | nil, err; encode(value) ->
  * text | nil, err. May raise. */
 int moon_yaml_open(lua_State *L);
 

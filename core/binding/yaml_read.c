@@ -2,7 +2,10 @@
  *
  * Everything that can raise runs in one protected call; parser and event belong to the frame outside it. Recursion is
  * bounded by MOON_JSON_MAX_DEPTH. Anchored values are kept in a table by name (false while the value is being read) and
- * copied for each alias, because a script that changes one place of a document must not change another. */
+ * copied for each alias, because a script that changes one place of a document must not change another.
+ *
+ * Lines, where they are wanted, are kept beside the values: table -> { [key or index] = line }. What "<<" merged has
+ * the line of no member; a copy has the lines of what it is copied from. */
 #include <lauxlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -11,7 +14,7 @@
 #include "binding/yaml.h"
 #include "kube/base64.h"
 
-enum { DOCUMENTS_PLACE = 2, ANCHORS_PLACE = 3 };
+enum { LINES_PLACE = 2, DOCUMENTS_PLACE, ANCHORS_PLACE };
 
 typedef struct yaml_reader {
   lua_State *L;
@@ -19,6 +22,7 @@ typedef struct yaml_reader {
   yaml_event_t event; /* the one being looked at; all zero: none */
   moon_bytes binary;  /* of the scalar being read */
   int copies;
+  bool lines; /* are kept, and a key that is there twice is an error */
 } yaml_reader;
 
 /* --- errors --- */
@@ -46,6 +50,44 @@ static void advance(yaml_reader *y) {
   }
 }
 
+/* --- lines --- */
+
+/* Begins the lines of the table on top of the stack. */
+static void begin_lines(yaml_reader *y) {
+  if (!y->lines) return;
+  lua_pushvalue(y->L, -1);
+  lua_newtable(y->L);
+  lua_rawset(y->L, LINES_PLACE);
+}
+
+/* Keeps the line of the member whose key is on top of the stack, above its table. */
+static void keep_line(yaml_reader *y, yaml_mark_t mark) {
+  lua_State *L = y->L;
+  if (!y->lines) return;
+  lua_pushvalue(L, -2);
+  lua_rawget(L, LINES_PLACE); /* table, key, lines */
+  lua_pushvalue(L, -2);
+  if (lua_rawget(L, -2) != LUA_TNIL) {
+    int before = (int)lua_tointeger(L, -1);
+    const char *key = luaL_tolstring(L, -3, NULL);
+    fail_at(y, mark, lua_pushfstring(L, "the key \"%s\" was there before, in line %d", key, before));
+  }
+  lua_pop(L, 1);
+  lua_pushvalue(L, -2);
+  lua_pushinteger(L, (lua_Integer)mark.line + 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+/* The table on top is a copy of the one at `index`. */
+static void share_lines(yaml_reader *y, int index) {
+  if (!y->lines) return;
+  lua_pushvalue(y->L, -1);
+  lua_pushvalue(y->L, index);
+  lua_rawget(y->L, LINES_PLACE);
+  lua_rawset(y->L, LINES_PLACE);
+}
+
 /* --- anchors and aliases --- */
 
 /* Pushes a copy of the value at `index`, which would stand `depth` levels deep. */
@@ -57,9 +99,10 @@ static void push_copy(yaml_reader *y, int index, int depth) {
     return;
   }
   if (depth >= MOON_JSON_MAX_DEPTH) fail(y, "aliases make the text too deep");
-  luaL_checkstack(L, 6, "YAML");
+  luaL_checkstack(L, 8, "YAML");
   index = lua_absindex(L, index);
   lua_newtable(L);
+  share_lines(y, index);
   for (lua_pushnil(L); lua_next(L, index);) { /* table, key, value */
     push_copy(y, -1, depth + 1);
     lua_replace(L, -2);
@@ -215,6 +258,7 @@ static void merge(yaml_reader *y, yaml_mark_t mark) {
 static void push_object(yaml_reader *y, int depth) {
   lua_State *L = y->L;
   lua_newtable(L);
+  begin_lines(y);
   advance(y);
   while (y->event.type != YAML_MAPPING_END_EVENT) {
     yaml_mark_t mark = y->event.start_mark;
@@ -225,6 +269,7 @@ static void push_object(yaml_reader *y, int depth) {
       merge(y, mark);
     } else {
       make_key(y, mark);
+      keep_line(y, mark);
       push_node(y, depth);
       lua_rawset(L, -3);
     }
@@ -234,8 +279,12 @@ static void push_object(yaml_reader *y, int depth) {
 static void push_array(yaml_reader *y, int depth) {
   lua_newtable(y->L);
   moon_json_mark_array(y->L, -1);
+  begin_lines(y);
   advance(y);
   for (lua_Integer i = 1; y->event.type != YAML_SEQUENCE_END_EVENT; i++) {
+    lua_pushinteger(y->L, i);
+    keep_line(y, y->event.start_mark);
+    lua_pop(y->L, 1);
     push_node(y, depth);
     lua_rawseti(y->L, -2, i);
   }
@@ -244,7 +293,7 @@ static void push_array(yaml_reader *y, int depth) {
 /* Pushes the value that begins with the event and goes past it. Returns what a scalar is. */
 static moon_yaml_kind push_node(yaml_reader *y, int depth) {
   moon_yaml_kind kind = MOON_YAML_STRING;
-  luaL_checkstack(y->L, 10, "YAML");
+  luaL_checkstack(y->L, 12, "YAML");
   if (y->event.type == YAML_ALIAS_EVENT) {
     push_alias(y, depth);
   } else if (y->event.type == YAML_SCALAR_EVENT) {
@@ -273,9 +322,10 @@ static bool is_nothing(const yaml_event_t *event) {
          !event->data.scalar.tag;
 }
 
-/* Lua: (reader) -> documents */
+/* Lua: (reader) -> documents, lines */
 static int read_protected(lua_State *L) {
   yaml_reader *y = lua_touserdata(L, 1);
+  lua_newtable(L); /* lines */
   lua_newtable(L);
   moon_json_mark_array(L, -1);
   lua_Integer count = 0;
@@ -289,11 +339,12 @@ static int read_protected(lua_State *L) {
     lua_rawseti(L, DOCUMENTS_PLACE, ++count);
   }
   lua_settop(L, DOCUMENTS_PLACE);
-  return 1;
+  lua_pushvalue(L, LINES_PLACE);
+  return 2;
 }
 
-bool moon_yaml_read(lua_State *L, const char *text, size_t len) {
-  yaml_reader y = {.L = L};
+bool moon_yaml_read(lua_State *L, const char *text, size_t len, bool lines) {
+  yaml_reader y = {.L = L, .lines = lines};
   if (!yaml_parser_initialize(&y.parser)) {
     lua_pushliteral(L, "not enough memory");
     return false;
@@ -301,9 +352,10 @@ bool moon_yaml_read(lua_State *L, const char *text, size_t len) {
   yaml_parser_set_input_string(&y.parser, (const unsigned char *)text, len);
   lua_pushcfunction(L, read_protected);
   lua_pushlightuserdata(L, &y);
-  int status = lua_pcall(L, 1, 1, 0);
+  int status = lua_pcall(L, 1, 2, 0);
   moon_bytes_wipe(&y.binary);
   yaml_event_delete(&y.event);
   yaml_parser_delete(&y.parser);
+  if (status == LUA_OK && !lines) lua_pop(L, 1);
   return status == LUA_OK;
 }

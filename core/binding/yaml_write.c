@@ -121,35 +121,46 @@ bool moon_yaml_write(lua_State *L, int index, moon_buffer *out) {
 
 /* --- the module --- */
 
-/* Reads the text that is the only argument and pushes its documents. False: pushes nil and an error object. */
-static bool read_argument(lua_State *L) {
+/* Reads the text that is the only argument and pushes its documents, and the lines of what is in them. False: pushes
+ * nil and an error object. */
+static bool read_argument(lua_State *L, bool lines) {
   size_t len;
   const char *text = luaL_checklstring(L, 1, &len);
   lua_settop(L, 1);
-  if (moon_yaml_read(L, text, len)) return true;
+  if (moon_yaml_read(L, text, len, lines)) return true;
   moon_push_error(L, moon_error_new(MOON_INVALID, "not YAML: %s", lua_tostring(L, -1)));
   return false;
 }
 
+/* Replaces the documents at index 2 by the only one of them. */
+static bool only_document(lua_State *L) {
+  size_t count = lua_rawlen(L, 2);
+  if (count > 1) {
+    moon_push_error(L, moon_error_new(MOON_INVALID, "%zu documents in one text: decodeAll reads them all", count));
+    return false;
+  }
+  if (count == 0)
+    moon_json_push_null(L);
+  else
+    lua_rawgeti(L, 2, 1);
+  lua_replace(L, 2);
+  return true;
+}
+
 /* decode(text) -> value | nil, err */
 static int yaml_decode(lua_State *L) {
-  if (!read_argument(L)) return 2;
-  size_t count = lua_rawlen(L, -1);
-  if (count > 1) {
-    return moon_push_error(L,
-                           moon_error_new(MOON_INVALID, "%zu documents in one text: decodeAll reads them all", count));
-  }
-  if (count == 0) {
-    moon_json_push_null(L);
-  } else {
-    lua_rawgeti(L, -1, 1);
-  }
-  return 1;
+  return read_argument(L, false) && only_document(L) ? 1 : 2;
+}
+
+/* decodeWithLines(text) -> value, lines | nil, err */
+static int yaml_decode_with_lines(lua_State *L) {
+  if (read_argument(L, true)) only_document(L);
+  return 2;
 }
 
 /* decodeAll(text) -> array | nil, err */
 static int yaml_decode_all(lua_State *L) {
-  return read_argument(L) ? 1 : 2;
+  return read_argument(L, false) ? 1 : 2;
 }
 
 /* encode(value) -> text | nil, err */
@@ -166,8 +177,11 @@ static int yaml_encode(lua_State *L) {
 }
 
 int moon_yaml_open(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"decode", yaml_decode}, {"decodeAll", yaml_decode_all}, {"encode", yaml_encode}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"decode", yaml_decode},
+                                       {"decodeWithLines", yaml_decode_with_lines},
+                                       {"decodeAll", yaml_decode_all},
+                                       {"encode", yaml_encode},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "binding/request.h"
 #include "cli/options.h"
 #include "cli/repl.h"
 #include "cli/run.h"
@@ -204,7 +203,8 @@ static int open_program(lua_State *L, const options *given) {
   lua_pushcfunction(L, options_describe);
   lua_setfield(L, -2, "describeProgram");
   if (options_has(given, OPTION_READ_ONLY)) {
-    moon_requests_refuse_writes();
+    lua_getfield(L, -1, "refuseWrites");
+    lua_call(L, 0, 0);
     lua_pushboolean(L, true);
     lua_setfield(L, -2, "isReadOnly");
   }

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "cluster/call_state.h"
 #include "cluster/network.h"
+#include "net/change.h"
 
 static void ask(moon_call *call);
 
@@ -249,10 +250,21 @@ static void wait_for_connection(moon_call *call) {
   moon_pool_acquire_async(call->route.pool, &call->waiter);
 }
 
+/* NULL, or that the cluster refuses it. */
+static moon_error *refusal(const moon_call *call) {
+  const char *why = moon_cluster_write_refusal(call->route.cluster);
+  const moon_request *request = call->request;
+  if (!why || request->approved || !moon_request_may_change(request)) return NULL;
+  return moon_error_new(MOON_FORBIDDEN, "%s %s: not sent: %s", request->method, request->path, why);
+}
+
+/* Every attempt, in whichever cluster, comes through here. */
 static void ask(moon_call *call) {
-  moon_error *down;
+  moon_error *down, *refused;
   if (atomic_load(&call->cancelled)) {
     finish(call, cancelled_error(call));
+  } else if ((refused = refusal(call))) {
+    finish(call, refused);
   } else if (call->leased) {
     run(call);
   } else {

@@ -21,6 +21,7 @@
  * another cluster, or on from a connection that refused the request, and newer credentials need no room;
  *   - anything else: no. A write that was sent and whose connection was lost ends with outcome_unknown in its
  *     error; so does one that went on elsewhere and failed there too.
+ * A cluster that refuses writes (write_refusal) gets none but those that are `approved`: the call ends there.
  * When several clusters have failed, or are not fit, one error (MOON_NO_HEALTHY_CLUSTER) names each with its cause.
  * The deadline (request->timeout_ms) always wins. An HTTP status of 400 or more ends as an error made from the Status
  * object in the body, or, where there is none (a proxy's page), from at most the first 2 KiB of the text.

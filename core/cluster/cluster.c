@@ -15,6 +15,7 @@ struct moon_cluster {
   atomic_int refs;
   atomic_int active;
   char *name;
+  char *write_refusal;
   moon_target *target;
   moon_endpoints *endpoints;
   moon_pool *pool;
@@ -36,6 +37,7 @@ moon_error *moon_cluster_new(const moon_cluster_spec *spec, moon_event_queue *ev
   cluster->refs = 1;
   pthread_mutex_init(&cluster->lock, NULL);
   cluster->name = moon_strdup(spec->name);
+  cluster->write_refusal = moon_strdup(spec->write_refusal);
   cluster->target = moon_target_retain(spec->target);
   cluster->endpoints = endpoints;
   if (spec->announce && moon_event_queue_append(events, spec->announce)) moon_event_queue_wake(events);
@@ -58,11 +60,16 @@ void moon_cluster_release(moon_cluster *cluster) {
   moon_target_release(cluster->target);
   pthread_mutex_destroy(&cluster->lock);
   free(cluster->name);
+  free(cluster->write_refusal);
   free(cluster);
 }
 
 const char *moon_cluster_name(const moon_cluster *cluster) {
   return cluster->name;
+}
+
+const char *moon_cluster_write_refusal(const moon_cluster *cluster) {
+  return cluster->write_refusal;
 }
 
 moon_target *moon_cluster_target(const moon_cluster *cluster) {

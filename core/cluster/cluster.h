@@ -20,6 +20,7 @@ typedef struct moon_cluster_spec {
   const moon_pool_options *pool; /* checked here */
   const char *const *endpoints;  /* URLs, NULL-terminated; NULL: the target's server */
   bool resolve_endpoints;        /* every address of a name is an endpoint */
+  const char *write_refusal;     /* as in moon_cluster_options */
   int64_t probe_interval_ms;     /* for its endpoints' health; 0 where nobody probes */
   const moon_event *announce; /* appended, its texts taken over, before the pool's events, unless this fails; or NULL */
 } moon_cluster_spec;
@@ -34,6 +35,7 @@ const char *moon_cluster_name(const moon_cluster *cluster);
 moon_target *moon_cluster_target(const moon_cluster *cluster);       /* not a new reference */
 moon_pool *moon_cluster_pool(const moon_cluster *cluster);           /* not a new reference */
 moon_endpoints *moon_cluster_endpoints(const moon_cluster *cluster); /* not a new reference */
+const char *moon_cluster_write_refusal(const moon_cluster *cluster); /* NULL: writes are fine */
 moon_cluster *moon_cluster_of(const moon_conn *conn);                /* whose connection it is; not a new reference */
 
 /* Takes a place, and a reference with it. */

@@ -179,6 +179,7 @@ moon_error *moon_manager_add(moon_manager *manager, const moon_cluster_options *
                             .pool = pool,
                             .endpoints = options->endpoints,
                             .resolve_endpoints = options->resolve_endpoints,
+                            .write_refusal = options->write_refusal,
                             .probe_interval_ms = manager->options.cluster_health_check_interval_ms};
   pthread_mutex_lock(&manager->membership);
   moon_cluster *cluster = NULL;

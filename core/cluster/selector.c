@@ -12,16 +12,18 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "cluster/label_selector.h"
 
-enum kind { NAME, GLOB, REGEX };
+enum kind { NAME, GLOB, REGEX, GROUP };
 
 struct pattern {
   enum kind kind;
   bool excludes;
   char *text;    /* the name or the glob */
   regex_t regex; /* of a REGEX */
+  moon_selector *group;
 };
 
 struct moon_selector {
@@ -72,15 +74,34 @@ static moon_error *read_regex(const char *whole, const char *body, struct patter
   return NULL;
 }
 
-static moon_error *read_pattern(const char *whole, struct pattern *out) {
+static moon_error *read_group(const char *whole, const char *name, const moon_group *groups, size_t count,
+                              struct pattern *out) {
+  const char **names = moon_zalloc((count + 1) * sizeof *names);
+  for (size_t i = 0; i < count && !out->group; i++) {
+    names[i] = groups[i].name;
+    if (strcmp(name, groups[i].name) == 0) out->group = moon_selector_retain(groups[i].selector);
+  }
+  out->kind = GROUP;
+  moon_error *err = NULL;
+  if (!out->group) {
+    const char *near = moon_nearest(name, names, count);
+    err = moon_error_new(MOON_CONFIG, "cluster pattern \"%s\": there is no group of that name%s%s%s", whole,
+                         near ? "; did you mean \"@" : "", near ? near : "", near ? "\"?" : "");
+  }
+  free(names);
+  return err;
+}
+
+static moon_error *read_pattern(const char *whole, const moon_group *groups, size_t group_count, struct pattern *out) {
   out->excludes = *whole == '^';
   const char *body = whole + out->excludes;
   if (!*body || *body == '^')
     return moon_error_new(MOON_CONFIG,
-                          "cluster pattern \"%s\": expected a name, a glob (\"prod-*\") or a regular expression "
-                          "(\"/eu-[0-9]/\")%s",
+                          "cluster pattern \"%s\": expected a name, a glob (\"prod-*\"), a regular expression "
+                          "(\"/eu-[0-9]/\") or a group (\"@eu\")%s",
                           whole, out->excludes ? " after the '^', which excludes" : "");
   if (*body == '/') return read_regex(whole, body, out);
+  if (*body == '@') return read_group(whole, body + 1, groups, group_count, out);
 
   const char *comma = strchr(body, ',');
   if (comma)
@@ -101,14 +122,15 @@ static moon_error *read_pattern(const char *whole, struct pattern *out) {
 
 /* --- the selector --- */
 
-moon_error *moon_selector_new(const char *const *patterns, size_t count, const char *labels, moon_selector **out) {
+moon_error *moon_selector_new(const char *const *patterns, size_t count, const char *labels, const moon_group *groups,
+                              size_t group_count, moon_selector **out) {
   moon_selector *selector = moon_zalloc(sizeof *selector);
   selector->refs = 1;
   selector->patterns = moon_zalloc(count * sizeof *selector->patterns);
   moon_error *err = NULL;
   for (size_t i = 0; i < count; i++) {
     struct pattern *pattern = &selector->patterns[i];
-    err = read_pattern(patterns[i], pattern);
+    err = read_pattern(patterns[i], groups, group_count, pattern);
     if (err) goto fail;
     selector->count++;
     if (!pattern->excludes) selector->includes = true;
@@ -133,6 +155,7 @@ void moon_selector_release(moon_selector *selector) {
   for (size_t i = 0; i < selector->count; i++) {
     struct pattern *pattern = &selector->patterns[i];
     if (pattern->kind == REGEX) regfree(&pattern->regex);
+    moon_selector_release(pattern->group);
     free(pattern->text);
   }
   free(selector->patterns);
@@ -148,6 +171,8 @@ static bool fits(const struct pattern *pattern, const char *name) {
     return fnmatch(pattern->text, name, 0) == 0;
   case REGEX:
     return regexec(&pattern->regex, name, 0, NULL, 0) == 0;
+  case GROUP:
+    return moon_selector_matches(pattern->group, name, NULL, 0);
   }
   return false;
 }

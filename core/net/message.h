@@ -36,6 +36,7 @@ typedef struct moon_request {
   size_t max_body; /* an answer larger than this is an error (MOON_PROTOCOL); 0: the default */
   int retries;     /* further attempts where it is safe; -1: the default */
   int compression; /* 1: ask for gzip, 0: do not, -1: ask unless the server is near (round trip under 1 ms) */
+  bool approved;   /* a person has said yes to it: goes also to a cluster that refuses writes */
   bool streaming;  /* it may last: a watch, a log that is followed. Never restarted once some of its body was handed out
                     */
 } moon_request;

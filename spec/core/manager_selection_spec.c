@@ -23,7 +23,7 @@ static const moon_selection any = {0};
 
 static moon_selector *selector_of(const char *pattern, const char *labels) {
   moon_selector *selector = NULL;
-  assert_null(moon_selector_new(&pattern, pattern ? 1 : 0, labels, &selector));
+  assert_null(moon_selector_new(&pattern, pattern ? 1 : 0, labels, NULL, 0, &selector));
   return selector;
 }
 

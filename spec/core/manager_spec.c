@@ -132,7 +132,7 @@ static void names_come_in_the_order_of_addition_disabled_ones_only_when_named(vo
   } cases[] = {{"a", 1}, {"a*", 0}, {"[ab]", 1}, {"x", 0}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     moon_selector *selector = NULL;
-    assert_null(moon_selector_new(&cases[i].pattern, 1, NULL, &selector));
+    assert_null(moon_selector_new(&cases[i].pattern, 1, NULL, NULL, 0, &selector));
     assert_int_equal(moon_manager_names(manager, selector, &names), cases[i].count);
     for (size_t j = 0; j < cases[i].count; j++) free(names[j]);
     free(names);

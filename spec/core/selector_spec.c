@@ -16,7 +16,7 @@ static moon_error *read_selector(const char *patterns, const char *labels, moon_
   assert_true(strlen(patterns) < sizeof text);
   strcpy(text, patterns);
   for (char *next = strtok(text, " "); next; next = strtok(NULL, " ")) list[count++] = next;
-  return moon_selector_new(list, count, labels, out);
+  return moon_selector_new(list, count, labels, NULL, 0, out);
 }
 
 static moon_selector *selector_of(const char *patterns, const char *labels) {
@@ -53,14 +53,14 @@ static void assert_config_error(moon_error *err, const char *message) {
 static void assert_pattern_refused(const char *pattern, const char *message) {
   moon_selector *selector = NULL;
   const char *list[] = {"prod-*", pattern};
-  assert_config_error(moon_selector_new(list, 2, "env=prod", &selector), message);
+  assert_config_error(moon_selector_new(list, 2, "env=prod", NULL, 0, &selector), message);
   assert_null(selector);
 }
 
 static void assert_labels_refused(const char *labels, const char *message) {
   moon_selector *selector = NULL;
   const char *list[] = {"prod-*", "/eu/"};
-  assert_config_error(moon_selector_new(list, 2, labels, &selector), message);
+  assert_config_error(moon_selector_new(list, 2, labels, NULL, 0, &selector), message);
   assert_null(selector);
 }
 
@@ -211,11 +211,11 @@ static void only_one_plain_name_is_single(void **state) {
 /* --- what cannot be read --- */
 
 static void a_pattern_that_is_none_is_refused_with_its_text(void **state) {
-  assert_pattern_refused("", "cluster pattern \"\": expected a name, a glob (\"prod-*\") or a regular expression "
+  assert_pattern_refused("", "cluster pattern \"\": expected a name, a glob (\"prod-*\"), a regular expression "
                              "(\"/eu-[0-9]/\")");
-  assert_pattern_refused("^", "cluster pattern \"^\": expected a name, a glob (\"prod-*\") or a regular expression "
+  assert_pattern_refused("^", "cluster pattern \"^\": expected a name, a glob (\"prod-*\"), a regular expression "
                               "(\"/eu-[0-9]/\") after the '^', which excludes");
-  assert_pattern_refused("^^a", "cluster pattern \"^^a\": expected a name, a glob (\"prod-*\") or a regular expression "
+  assert_pattern_refused("^^a", "cluster pattern \"^^a\": expected a name, a glob (\"prod-*\"), a regular expression "
                                 "(\"/eu-[0-9]/\") after the '^', which excludes");
   assert_pattern_refused("a,b", "cluster pattern \"a,b\": a comma at character 2; several patterns are given one by "
                                 "one, as a list");
