@@ -111,7 +111,16 @@ static void push_pool_defaults(lua_State *L) {
   }
 }
 
+/* core.checkPoolOptions(options): raises what is wrong with them */
+static int core_check_pool_options(lua_State *L) {
+  moon_pool_options options;
+  moon_options_read(L, 1, &options);
+  return 0;
+}
+
 void moon_options_open(lua_State *L) {
+  lua_pushcfunction(L, core_check_pool_options);
+  lua_setfield(L, -2, "checkPoolOptions");
   lua_createtable(L, 0, 4);
   push_pool_defaults(L);
   lua_setfield(L, -2, "pool");

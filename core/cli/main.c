@@ -9,24 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "cli/options.h"
 #include "cli/repl.h"
 #include "cli/run.h"
 #include "moonpool.h"
-
-static int check_kubeconfig(const char *path) {
-  if (!path || access(path, R_OK) == 0) return EXIT_OK;
-  fprintf(stderr, "moonpool: --kubeconfig: cannot read '%s': ", path);
-  perror(NULL);
-  return EXIT_USAGE;
-}
-
-static void set_up_log(const char *name, const char *format) {
-  for (int level = MOON_LOG_DEBUG; name && level <= MOON_LOG_OFF; level++)
-    if (strcmp(name, moon_log_level_name((moon_log_level)level)) == 0) moon_log_set_level((moon_log_level)level);
-  if (format) moon_log_set_format(strcmp(format, "json") == 0 ? MOON_LOG_JSON : MOON_LOG_TEXT);
-}
 
 /* The global `arg`, as lua makes it: the script at 0, its arguments above, what came before it below. */
 static void make_arg(lua_State *L, int argc, char **argv, int script) {
@@ -76,16 +62,17 @@ static int call_program(lua_State *L, const char *function) {
   lua_insert(L, -2);
   lua_call(L, 1, 2);
   bool fine = lua_toboolean(L, -2);
-  if (!fine) fprintf(stderr, "moonpool: %s\nTry 'moonpool --help'.\n", luaL_tolstring(L, -1, NULL));
+  if (!fine) {
+    const char *problem = luaL_tolstring(L, -1, NULL);
+    fprintf(stderr, "moonpool: %s\n%s", problem, *problem == '-' ? "Try 'moonpool --help'.\n" : "");
+  }
   lua_settop(L, 0);
   return fine ? EXIT_OK : EXIT_USAGE;
 }
 
-/* Before the first code that is not a module: what --strategy names may be registered by one. */
-static int check_strategy(lua_State *L, const options *given) {
-  const char *strategy = options_value(given, OPTION_STRATEGY);
-  if (!strategy) return EXIT_OK;
-  lua_pushstring(L, strategy);
+/* Before the first code that is not a module: the strategy that was chosen may be registered by one. */
+static int check_strategy(lua_State *L) {
+  lua_pushnil(L);
   return call_program(L, "useStrategy");
 }
 
@@ -96,7 +83,7 @@ static int run_options(lua_State *L, const options *given) {
     const char *text = given->given[i].value;
     int status = LUA_OK;
     if (given->given[i].id == OPTION_CODE) {
-      int code = strategy_checked ? EXIT_OK : check_strategy(L, given);
+      int code = strategy_checked ? EXIT_OK : check_strategy(L);
       if (code != EXIT_OK) return code;
       strategy_checked = true;
       status = luaL_loadbuffer(L, text, strlen(text), "=(command line)");
@@ -109,7 +96,7 @@ static int run_options(lua_State *L, const options *given) {
     int code = run_loaded(L, status);
     if (code != EXIT_OK) return code;
   }
-  return strategy_checked ? EXIT_OK : check_strategy(L, given);
+  return strategy_checked ? EXIT_OK : check_strategy(L);
 }
 
 /* The subcommands are Lua: moonpool.cli gives a function, which returns the exit code, or what opens a prompt. */
@@ -194,22 +181,23 @@ typedef struct start {
   int code;
 } start;
 
+/* The subcommand that is to run, or NULL: a script, or the prompt. */
+static const char *subcommand_of(int argc, char **argv, const options *given) {
+  if (given->script < argc) return options_is_subcommand(argv[given->script]) ? argv[given->script] : NULL;
+  bool more = options_has(given, OPTION_INTERACTIVE) || options_has(given, OPTION_CODE);
+  return options_has(given, OPTION_VERSION) && !more ? "version" : NULL;
+}
+
 /* Tells the Lua side what was given: see moonpool.program. */
-static int open_program(lua_State *L, const options *given) {
+static int open_program(lua_State *L, int argc, char **argv, const options *given) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getfield(L, -1, "moonpool.core");
   lua_pushboolean(L, true);
   lua_setfield(L, -2, "isProgram");
   lua_pushcfunction(L, options_describe);
   lua_setfield(L, -2, "describeProgram");
-  if (options_has(given, OPTION_READ_ONLY)) {
-    lua_getfield(L, -1, "refuseWrites");
-    lua_call(L, 0, 0);
-    lua_pushboolean(L, true);
-    lua_setfield(L, -2, "isReadOnly");
-  }
-  lua_pushstring(L, options_value(given, OPTION_KUBECONFIG)); /* NULL: nil */
-  lua_setfield(L, -2, "defaultKubeConfigPath");
+  lua_pushstring(L, subcommand_of(argc, argv, given)); /* NULL: nil */
+  lua_setfield(L, -2, "subcommand");
   options_push(L, given);
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "givenOptions");
@@ -221,16 +209,13 @@ static int protected_main(lua_State *L) {
   lua_settop(L, 0);
   run_open(L);
   make_arg(L, self->argc, self->argv, self->given->script);
-  int code = open_program(L, self->given);
+  int code = open_program(L, self->argc, self->argv, self->given);
   self->code = code == EXIT_OK ? run_all(L, self->argc, self->argv, self->given) : code;
   run_end(L);
   return 0;
 }
 
 static int run_program(int argc, char **argv, const options *given) {
-  int code = check_kubeconfig(options_value(given, OPTION_KUBECONFIG));
-  if (code != EXIT_OK) return code;
-  set_up_log(options_value(given, OPTION_LOG_LEVEL), options_value(given, OPTION_LOG_FORMAT));
   if (options_has(given, OPTION_VERSION) || options_has(given, OPTION_INTERACTIVE))
     printf("moonpool %s (%s)\n", moon_version(), LUA_RELEASE);
   lua_State *L = luaL_newstate();

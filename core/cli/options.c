@@ -30,6 +30,10 @@ static const option table[OPTION_COUNT] = {
                        .repeats = true,
                        .text = "require MODULE into a global of that name (-l name=MODULE: into `name`)"},
     [OPTION_INTERACTIVE] = {.letter = "i", .text = "a prompt after the script"},
+    [OPTION_CONFIG] = {.name = "config",
+                       .argument = "FILE",
+                       .kind = "file",
+                       .text = "the configuration (default: ~/.config/moonpool/moonpool.yaml, where there is one)"},
     [OPTION_KUBECONFIG] = {.name = "kubeconfig",
                            .argument = "FILE",
                            .kind = "file",
@@ -40,7 +44,8 @@ static const option table[OPTION_COUNT] = {
                         .repeats = true,
                         .text =
                             "work on these contexts (default: the current one): a name, a glob ('prod-*'; '*': all), "
-                            "'/a regular expression/', or '^' before one of these: not those. May be given several "
+                            "'/a regular expression/', '@' and a group's name, or '^' before one of these: not those. "
+                            "May be given several "
                             "times. Scripts have them as `clusters`, each a cluster of its name. Where one alone is "
                             "selected, it is also the context of scripts that name none"},
     [OPTION_STRATEGY] = {.name = "strategy",
@@ -51,6 +56,17 @@ static const option table[OPTION_COUNT] = {
                                  "module that returns one"},
     [OPTION_READ_ONLY] = {.name = "read-only",
                           .text = "calls that would change something in a cluster fail, whatever makes them"},
+    [OPTION_ALLOW_PROTECTED] = {.name = "allow-protected",
+                                .argument = "PATTERN",
+                                .kind = "context",
+                                .repeats = true,
+                                .text = "let scripts change something in these contexts, which the configuration "
+                                        "protects; patterns as for --context"},
+    [OPTION_OUTPUT] = {.letter = "o",
+                       .name = "output",
+                       .argument = "FORMAT",
+                       .words = "table json yaml name",
+                       .text = "what the prompt and the shipped scripts write: table (default), json, yaml or name"},
     [OPTION_LOG_LEVEL] = {.name = "log-level",
                           .argument = "LEVEL",
                           .words = "debug info warn error off",

@@ -3,6 +3,9 @@
 
 local cli = {}
 
+--- Those that have nothing to do with the user's clusters, and for which no configuration is read.
+cli.apart = { version = true, sim = true, completion = true, attach = true }
+
 ---@param ... string
 ---@return integer
 function cli.version(...)

@@ -1,10 +1,12 @@
--- program.lua: what the program's options mean to scripts: which contexts were selected, and the global `clusters`, a
--- ConnectionManager over them, which is made when it is first used.
+-- program.lua: what the program's options and configuration (config.lua) mean to scripts: which contexts were selected, and the
+-- global `clusters`, a ConnectionManager over them, which is made when it is first used.
 local core = require "moonpool.core"
+local config = require "moonpool.config"
 
 local program = {}
 
 local kubeConfig ---@type moonpool.KubeConfig? read once
+local settings ---@type moonpool.Settings? nil: not the program
 local strategy ---@type string|function|table|nil
 local manager ---@type moonpool.ConnectionManager?
 local openers = {} ---@type fun(manager: moonpool.ConnectionManager)[] to be called when the manager is made
@@ -13,11 +15,11 @@ local broken = {} ---@type { name: string, err: moonpool.Error }[] contexts that
 
 local function loadKubeConfig()
   if kubeConfig then return kubeConfig end
-  local config = core.KubeConfig()
-  local ok, err = config:loadFromDefault()
+  local fresh = core.KubeConfig()
+  local ok, err = fresh:loadFromDefault()
   if not ok then return nil, err end
-  kubeConfig = config
-  return config
+  kubeConfig = fresh
+  return fresh
 end
 
 -- ---------------------------------------------------------------------------------------------------- --context
@@ -52,10 +54,10 @@ end
 --- The names of all contexts there are.
 ---@return string[]?, moonpool.Error?
 function program.contexts()
-  local config, err = loadKubeConfig()
-  if not config then return nil, err end
+  local loaded, err = loadKubeConfig()
+  if not loaded then return nil, err end
   local names = {}
-  for index, context in ipairs(config:getContexts()) do names[index] = context.name end
+  for index, context in ipairs(loaded:getContexts()) do names[index] = context.name end
   return names
 end
 
@@ -77,29 +79,87 @@ function program.selectContexts(patterns, option)
   return true
 end
 
---- Begins with what the program was given (see core.givenOptions).
+-- ---------------------------------------------------------------------------------------------------- settings
+local defaults = {}
+for _, key in ipairs(config.keys) do defaults[key.name] = key.default end
+
+--- What holds for a key of the configuration.
+---@param name string see config.keys
+---@return any
+function program.setting(name)
+  if settings and settings[name] ~= nil then return settings[name] end
+  return defaults[name]
+end
+
+--- Who said so, for messages: "--strategy", "moonpool.yaml:3: strategy".
+local function originOf(name) return settings and settings.origins[name] end
+
+--- What the option wants has to be there; what the file wants need not, where $KUBECONFIG goes before it.
+local function useKubeConfig()
+  local path, origin = settings.kubeconfig, originOf "kubeconfig"
+  local variable = os.getenv "KUBECONFIG"
+  if not path or origin ~= "--kubeconfig" and variable and variable ~= "" then return true end
+  local file <close>, problem = io.open(path)
+  if not file then return nil, ("%s: cannot read '%s': %s"):format(origin, path, problem:gsub("^.*: ", "")) end
+  core.defaultKubeConfigPath = path
+  return true
+end
+
+--- Writes to these clusters are refused from now on (of all that the file protects, but those).
+---@param allowed string[]? patterns
+---@return true?
+---@return string? problem
+function program.allowProtected(allowed)
+  local selector, err
+  if allowed and #allowed > 0 then
+    selector, err = core.selector(allowed)
+    if not selector then return nil, "--allow-protected: " .. err.message end
+  end
+  local list = program.setting "protected"
+  core.protect(list and #list > 0 and assert(core.selector(list)) or nil, selector)
+  return true
+end
+
+--- Begins with what the program was given (see core.givenOptions): reads the configuration.
 ---@param given table
 ---@return true?
 ---@return string? problem
-function program.start(given) return program.selectContexts(given.context or {}) end
+function program.start(given)
+  if core.subcommand and require("moonpool.cli").apart[core.subcommand] then return true end
+  local problem
+  settings, problem = config.load(given)
+  if not settings then return nil, problem end
+  core.setLogLevel(program.setting "log.level")
+  core.setLogFormat(program.setting "log.format")
+  if program.setting "readOnly" then
+    core.isReadOnly = true
+    core.refuseWrites()
+  end
+  local ok
+  ok, problem = useKubeConfig()
+  if ok then ok, problem = program.allowProtected(given["allow-protected"]) end
+  if ok then ok, problem = program.selectContexts(settings.contexts or {}, originOf "contexts") end
+  return ok, problem
+end
 
 --- What the clusters are called together: the pattern, or the one context.
 ---@return string
 function program.label()
   if #patternsInUse > 0 then return table.concat(patternsInUse, " ") end
-  local config = loadKubeConfig()
-  return config and config:getCurrentContext() or "moonpool"
+  local loaded = loadKubeConfig()
+  return loaded and loaded:getCurrentContext() or "moonpool"
 end
 
 -- ---------------------------------------------------------------------------------------------------- --strategy
 
---- The program's --strategy: the name of one that there is by now, or of a module that returns or registers one.
----@param name string
+--- The strategy that was chosen: the name of one that there is by now, or of a module that returns or registers one.
 ---@return true?
 ---@return string? problem
-function program.useStrategy(name)
+function program.useStrategy()
+  local name = settings and settings.strategy
+  if not name then return true end
   local found, problem = require("moonpool.strategies").find(name)
-  if not found then return nil, "--strategy: " .. problem end
+  if not found then return nil, ("%s: %s"):format(originOf "strategy", problem) end
   strategy = found
   if manager then manager:setStrategy(found) end
   return true
@@ -108,9 +168,12 @@ end
 -- ---------------------------------------------------------------------------------------------------- clusters
 
 --- What cannot become a cluster (its certificate cannot be read, say) is told once and fails in every fan-out; the others work.
-local function add(config, name)
-  local ok, err = manager:addCluster { name = name, kubeConfig = config, context = name }
-  if ok then return end
+local function add(kubeconfig, name)
+  local options = settings and config.clusterOptions(settings, name) or {}
+  options.name, options.kubeConfig, options.context = name, kubeconfig, name
+  local fine, ok, err = pcall(manager.addCluster, manager, options)
+  if fine and ok then return end
+  if not fine then err = core.newError { kind = "config", message = tostring(ok), cluster = name } end
   broken[#broken + 1] = { name = name, err = err }
   require("moonpool.log").warn("clusters: " .. tostring(err))
 end
@@ -137,10 +200,10 @@ end
 
 local function open()
   if manager then return manager end
-  local config, err = loadKubeConfig()
-  if not config then error(err, 0) end
-  local names = core.selectedContexts or { config:getCurrentContext() }
-  if #config:getContexts() == 0 then
+  local loaded, err = loadKubeConfig()
+  if not loaded then error(err, 0) end
+  local names = core.selectedContexts or { loaded:getCurrentContext() }
+  if #loaded:getContexts() == 0 then
     local path, variable = core.defaultKubeConfigPath, os.getenv "KUBECONFIG"
     error(core.newError { kind = "config", message = ("there is no context to choose from in %s"):format(path
       or variable and ("$KUBECONFIG (%s)"):format(variable) or "~/.kube/config") }, 0)
@@ -150,10 +213,14 @@ local function open()
   end
   manager = require("moonpool").ConnectionManager {
     loadBalancingStrategy = strategy,
-    defaultPoolConfig = { minConnections = 0 }, -- most scripts have one or two requests for each cluster
+    enableFailover = program.setting "enableFailover",
+    failoverWrites = program.setting "failoverWrites",
+    clusterHealthCheckInterval = program.setting "clusterHealthCheckInterval",
+    -- Most scripts have one or two requests for each cluster.
+    defaultPoolConfig = config.merged({ minConnections = 0 }, program.setting "pool"),
   }
   require("moonpool.alive").name(manager, "clusters")
-  for _, name in ipairs(names) do add(config, name) end
+  for _, name in ipairs(names) do add(loaded, name) end
   for _, opener in ipairs(openers) do opener(manager) end
   return manager
 end
@@ -163,8 +230,8 @@ end
 ---@return string[]
 function program.clusterNames()
   if core.selectedContexts then return core.selectedContexts end
-  local config = loadKubeConfig()
-  return { config and config:getCurrentContext() or nil }
+  local loaded = loadKubeConfig()
+  return { loaded and loaded:getCurrentContext() or nil }
 end
 
 ---@return boolean
@@ -203,9 +270,9 @@ function program.use(patterns)
     if not wanted[name] then core.spawn(manager.removeCluster, manager, name) end
   end
   broken = {}
-  local config = loadKubeConfig()
+  local loaded = loadKubeConfig()
   for _, name in ipairs(names) do
-    if not there[name] then add(config, name) end
+    if not there[name] then add(loaded, name) end
   end
   return names
 end
