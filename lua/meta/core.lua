@@ -45,6 +45,9 @@ core.errorMeta = {}
 ---| "closed" # the pool, client or connection was closed meanwhile
 ---| "script" # a function that `each` called raised, or returned nil and something
 core.errorKinds = {} ---@type string[] all but "script", which Lua alone makes
+--- Raises what is wrong with the options of a pool.
+---@param options table
+function core.checkPoolOptions(options) end
 --- What options are that are not given, as the core has it.
 ---@type { pool: table, manager: table, cluster: table, request: table }
 core.defaults = nil
@@ -83,6 +86,7 @@ core.defaultContext = nil ---@type string? the only context that the program's -
 core.selectedContexts = nil ---@type string[]? all that it selects; nil: there was no --context
 core.isProgram = nil ---@type true? set by the program, not in stock Lua
 core.isReadOnly = nil ---@type true? the program's --read-only: calls that write fail with "forbidden"
+core.subcommand = nil ---@type string? of the program, when one is to run
 core.givenOptions = nil ---@type table<string, string|string[]|true>? the program's options as given, by long name, else by letter: ["log-level"], context = { ... }, e = { ... }
 core.null = nil ---@type userdata the one null
 ---@class moonpool.json  Loses nothing: 64-bit integers, [] beside {}, null in lists.
@@ -114,6 +118,12 @@ local yaml = {}
 ---@return any value
 ---@return moonpool.Error?
 function yaml.decode(text) end
+--- Reads the only document of a text, and in which lines its members begin: `lines[object].key` and `lines[list][index]`. What "<<"
+--- merged has no line. A key that an object has twice is an error.
+---@param text string
+---@return any value
+---@return table<table, table<string|integer, integer>>|moonpool.Error? lines
+function yaml.decodeWithLines(text) end
 --- Reads every document of a text.
 ---@param text string
 ---@return any[]? values
@@ -247,11 +257,19 @@ function Pool:isDisposed() end
 ---@field maxBodySize integer? bytes; default 1 GiB
 ---@field gzip boolean? default: unless the server is near
 ---@field raw boolean? the body as a string, not decoded
+---@field approved boolean? a person has said yes to it: it goes also to a cluster that refuses writes
 
 --- Whether a request may change something in the cluster: neither a read, nor a review, nor a dry run.
 ---@param request moonpool.core.Request
 ---@return boolean
 function core.mayChange(request) end
+--- From now on requests that may change something are not sent, whatever makes them.
+function core.refuseWrites() end
+--- Clusters that are made from now on refuse writes, where their name or that of their context is among the protected and not among the
+--- allowed ones.
+---@param protected moonpool.core.Selector? nil: none
+---@param allowed moonpool.core.Selector? nil: none
+function core.protect(protected, allowed) end
 
 ---@class moonpool.Connection  A leased connection: one session with one API server. `<close>` gives it back, if it was not before.
 ---@field id integer of its pool, counted from 1
@@ -352,12 +370,16 @@ function Manager:isDisposed() end
 
 ---@class moonpool.core.Selector  Which clusters. Immutable.
 local Selector = {}
---- Patterns: a name, a glob (* ? [abc]), a /regular expression/, each with ^ before it: not those. Labels: a text as in Kubernetes
+--- Patterns: a name, a glob (* ? [abc]), a /regular expression/, @ and a group's name, each with ^ before it: not those. Labels: a text as in Kubernetes
 --- ("env=prod,tier!=db"), or a table of what must be equal. Nothing at all: every cluster.
 ---@param patterns string|string[]|nil
 ---@param labels string|table<string, string>|nil
 ---@return moonpool.core.Selector?, moonpool.Error?
 function core.selector(patterns, labels) end
+--- What "@name" in patterns stands for from now on.
+---@param name string
+---@param selector moonpool.core.Selector
+function core.defineGroup(name, selector) end
 ---@param name string
 ---@param labels table<string, string>?
 ---@return boolean

@@ -274,7 +274,7 @@ local function readObject(value, at, prefix)
   local names = check.keys(value)
   table.sort(names, function(a, b) return a == "groups" and b ~= "groups" or b ~= "groups" and a < b end)
   for _, name in ipairs(names) do
-    local where = within(at, value, name)
+    local where = within(at, value, name, at.name)
     local key = known[name]
     if not key then wrong(where, 'unknown key "%s"%s', name, check.hint(name, check.keys(known))) end
     where.name = at.name and ("%s: %s"):format(at.name, name) or name

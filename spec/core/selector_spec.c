@@ -208,15 +208,61 @@ static void only_one_plain_name_is_single(void **state) {
   }
 }
 
+/* --- groups --- */
+
+/* With the groups @eu: prod-eu-*, but not prod-eu-9, and @web: what has "web" in its name. */
+static moon_error *read_grouped(const char *const *patterns, size_t count, moon_selector **out) {
+  moon_selector *eu = selector_of("prod-eu-* ^prod-eu-9", NULL), *web = selector_of("/web/", NULL);
+  const moon_group groups[] = {{"eu", eu}, {"web", web}};
+  moon_error *err = moon_selector_new(patterns, count, NULL, groups, 2, out);
+  moon_selector_release(eu);
+  moon_selector_release(web);
+  return err;
+}
+
+static bool group_selects(const char *first, const char *second, const char *name) {
+  moon_selector *selector;
+  const char *const patterns[] = {first, second};
+  assert_null(read_grouped(patterns, second ? 2 : 1, &selector));
+  assert_null(moon_selector_single(selector));
+  bool selected = moon_selector_matches(selector, name, NULL, 0);
+  moon_selector_release(selector);
+  return selected;
+}
+
+static void a_group_selects_what_its_patterns_do(void **state) {
+  assert_true(group_selects("@eu", NULL, "prod-eu-1"));
+  assert_false(group_selects("@eu", NULL, "prod-eu-9"));
+  assert_false(group_selects("@eu", NULL, "prod-us"));
+  assert_true(group_selects("@eu", "@web", "my-web"));
+  assert_true(group_selects("@eu", "prod-eu-9", "prod-eu-9"));
+}
+
+static void an_excluded_group_leaves_what_is_not_in_it(void **state) {
+  assert_false(group_selects("^@eu", NULL, "prod-eu-1"));
+  assert_true(group_selects("^@eu", NULL, "prod-eu-9"));
+  assert_false(group_selects("prod-*", "^@eu", "prod-eu-1"));
+  assert_true(group_selects("prod-*", "^@eu", "prod-us"));
+}
+
+static void an_unknown_group_is_refused_with_the_nearest(void **state) {
+  moon_selector *selector = NULL;
+  const char *pattern = "^@wbe";
+  assert_config_error(read_grouped(&pattern, 1, &selector),
+                      "cluster pattern \"^@wbe\": there is no group of that name; did you mean \"@web\"?");
+  pattern = "@";
+  assert_config_error(read_grouped(&pattern, 1, &selector), "cluster pattern \"@\": there is no group of that name");
+}
+
 /* --- what cannot be read --- */
 
 static void a_pattern_that_is_none_is_refused_with_its_text(void **state) {
   assert_pattern_refused("", "cluster pattern \"\": expected a name, a glob (\"prod-*\"), a regular expression "
-                             "(\"/eu-[0-9]/\")");
+                             "(\"/eu-[0-9]/\") or a group (\"@eu\")");
   assert_pattern_refused("^", "cluster pattern \"^\": expected a name, a glob (\"prod-*\"), a regular expression "
-                              "(\"/eu-[0-9]/\") after the '^', which excludes");
+                              "(\"/eu-[0-9]/\") or a group (\"@eu\") after the '^', which excludes");
   assert_pattern_refused("^^a", "cluster pattern \"^^a\": expected a name, a glob (\"prod-*\"), a regular expression "
-                                "(\"/eu-[0-9]/\") after the '^', which excludes");
+                                "(\"/eu-[0-9]/\") or a group (\"@eu\") after the '^', which excludes");
   assert_pattern_refused("a,b", "cluster pattern \"a,b\": a comma at character 2; several patterns are given one by "
                                 "one, as a list");
   assert_pattern_refused("^prod-[ab", "cluster pattern \"^prod-[ab\": the '[' at character 7 is never closed");
@@ -277,6 +323,9 @@ int main(void) {
       cmocka_unit_test(words_of_the_syntax_may_be_keys_and_values),
       cmocka_unit_test(name_and_labels_must_both_fit),
       cmocka_unit_test(only_one_plain_name_is_single),
+      cmocka_unit_test(a_group_selects_what_its_patterns_do),
+      cmocka_unit_test(an_excluded_group_leaves_what_is_not_in_it),
+      cmocka_unit_test(an_unknown_group_is_refused_with_the_nearest),
       cmocka_unit_test(a_pattern_that_is_none_is_refused_with_its_text),
       cmocka_unit_test(a_regular_expression_that_is_none_is_refused_with_the_reason),
       cmocka_unit_test(labels_that_cannot_be_read_are_refused_with_the_place),
