@@ -11,7 +11,8 @@
  * for wrong types, and for values that make no sense. */
 void moon_options_read(lua_State *L, int index, moon_pool_options *out);
 
-/* Sets core.checkPoolOptions, and core.defaults in the table on top: pool, manager, cluster, request, each a table of options. */
+/* Sets core.checkPoolOptions, and core.defaults in the table on top: pool, manager, cluster, request, each a table of
+ * options. */
 void moon_options_open(lua_State *L);
 
 #endif

@@ -41,8 +41,8 @@ moon_yaml_kind moon_yaml_push_plain(lua_State *L, const char *text, size_t len);
 /* True when every YAML reader sees a string in the plain scalar (if it may stand plain at all). */
 bool moon_yaml_is_plain_string(const char *text, size_t len);
 
-/* Pushes a table with decode(text) -> value | nil, err; decodeWithLines(text) -> value, lines | nil, err; decodeAll(text) -> array | nil, err; encode(value) ->
- * text | nil, err. May raise. */
+/* Pushes a table with decode(text) -> value | nil, err; decodeWithLines(text) -> value, lines | nil, err;
+ * decodeAll(text) -> array | nil, err; encode(value) -> text | nil, err. May raise. */
 int moon_yaml_open(lua_State *L);
 
 #endif

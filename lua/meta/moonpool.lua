@@ -933,6 +933,12 @@ local yaml = {}
 ---@return moonpool.Error?
 function yaml.decode(text) end
 
+--- Reads the only document of a text, and in which lines its members begin: `lines[object].key` and `lines[list][index]`. What "<<" merged has no line. A key that an object has twice is an error.
+---@param text string
+---@return any value
+---@return table<table, table<string|integer, integer>>|moonpool.Error? lines
+function yaml.decodeWithLines(text) end
+
 --- Reads every document of a text.
 ---@param text string
 ---@return any[]? values

@@ -81,8 +81,8 @@ config.keys = {
 }
 
 config.variables = {
-  { name = "MOONPOOL_CONFIG", text = "The file to read in place of moonpool.yaml in $XDG_CONFIG_HOME/moonpool or ~/.config/moonpool. It must "
-    .. "be there; /dev/null is none" },
+  { name = "MOONPOOL_CONFIG", text = "The file to read in place of moonpool.yaml in $XDG_CONFIG_HOME/moonpool or ~/.config/moonpool. It "
+    .. "must be there; /dev/null is none" },
   { name = "KUBECONFIG", text = "Kubeconfigs, separated by colons, as for kubectl" },
   { name = "MOONPOOL_EXEC_TIMEOUT", text = "How long a credential plugin may take, in ms. Default: 60000" },
   { name = "MOONPOOL_IO_THREADS", text = "How many threads run connections. Default: 1" },
@@ -263,7 +263,11 @@ local function keysWithin(prefix)
   for _, key in ipairs(config.keys) do
     local rest = key.name:sub(1, #prefix) == prefix and key.name:sub(#prefix + 1) or ""
     local own, more = rest:match "^([^.]+)(.*)$"
-    if own and more == "" then found[own] = key elseif own and not found[own] then found[own] = { name = prefix .. own, type = "object" } end
+    if own and more == "" then
+      found[own] = key
+    elseif own then
+      found[own] = found[own] or { name = prefix .. own, type = "object" }
+    end
   end
   return found
 end

@@ -3175,6 +3175,24 @@ return {
        ["type"]="moonpool.Error?",},},
      ["text"]="Reads the only document of a text.",},
     {
+     ["call"]="moonpool.yaml.decodeWithLines(text)",
+     ["name"]="decodeWithLines",
+     ["parameters"]={
+      {
+       ["name"]="text",
+       ["text"]="",
+       ["type"]="string",},},
+     ["returns"]={
+      {
+       ["name"]="value",
+       ["text"]="",
+       ["type"]="any",},
+      {
+       ["name"]="lines",
+       ["text"]="",
+       ["type"]="table<table, table<string|integer, integer>>|moonpool.Error?",},},
+     ["text"]="Reads the only document of a text, and in which lines its members begin: `lines[object].key` and `lines[list][index]`. What \"<<\" merged has no line. A key that an object has twice is an error.",},
+    {
      ["call"]="moonpool.yaml.decodeAll(text)",
      ["name"]="decodeAll",
      ["parameters"]={
