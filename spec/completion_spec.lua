@@ -125,7 +125,7 @@ describe("completion", function()
   end
 
   local lines = {
-    { "--con", "--context" },
+    { "--cont", "--context" },
     { "doc", "doctor" },
     { "--context prod", "--context prod-" },
     { "--context prod-e", "--context prod-eu" },
@@ -177,7 +177,7 @@ describe("completion", function()
       assert.equal("", result.err)
       return result.out
     end
-    assert.matches("^%-%-context\twork on these contexts", complete "--con")
+    assert.matches("^%-%-context\twork on these contexts", complete "--cont")
     assert.equal("prod-eu\tc\nprod-us\tc\n", complete "--context prod")
     assert.equal("--context=admin@stage\tc\n", complete "--context=adm")
     assert.equal("two words\tc\n", complete "--context 'two w")

@@ -448,6 +448,15 @@ local function checkContradictions(settings)
   end
 end
 
+--- The kubeconfig that is meant; nil: what kubectl would read. The file's own does not go before $KUBECONFIG.
+---@param settings moonpool.Settings
+---@return string?
+function config.kubeConfigPath(settings)
+  local variable = os.getenv "KUBECONFIG"
+  if settings.origins.kubeconfig ~= "--kubeconfig" and variable and variable ~= "" then return nil end
+  return settings.kubeconfig
+end
+
 --- Reads all there is.
 ---@param given table the program's options (core.givenOptions)
 ---@return moonpool.Settings?

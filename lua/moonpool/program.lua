@@ -94,13 +94,14 @@ end
 --- Who said so, for messages: "--strategy", "moonpool.yaml:3: strategy".
 local function originOf(name) return settings and settings.origins[name] end
 
---- What the option wants has to be there; what the file wants need not, where $KUBECONFIG goes before it.
+--- One that is named has to be there.
 local function useKubeConfig()
-  local path, origin = settings.kubeconfig, originOf "kubeconfig"
-  local variable = os.getenv "KUBECONFIG"
-  if not path or origin ~= "--kubeconfig" and variable and variable ~= "" then return true end
+  local path = config.kubeConfigPath(settings)
+  if not path then return true end
   local file <close>, problem = io.open(path)
-  if not file then return nil, ("%s: cannot read '%s': %s"):format(origin, path, problem:gsub("^.*: ", "")) end
+  if not file then
+    return nil, ("%s: cannot read '%s': %s"):format(originOf "kubeconfig", path, (problem:gsub("^.*: ", "")))
+  end
   core.defaultKubeConfigPath = path
   return true
 end

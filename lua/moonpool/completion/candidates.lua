@@ -1,6 +1,7 @@
 -- candidates.lua: what may stand at the end of a command line of the program: options, subcommands, shipped scripts, and values:
 -- contexts out of the kubeconfig, strategies, words that an option takes, files. Reads files, and never asks a cluster.
 local core = require "moonpool.core"
+local config = require "moonpool.config"
 
 local candidates = {}
 
@@ -28,13 +29,16 @@ local function expand(path)
 end
 
 function values.context(state, add)
-  local config = core.KubeConfig()
-  local path = state.given.kubeconfig
-  local ok
-  if path then ok = config:loadFromFile(expand(path)) else ok = config:loadFromDefault() end
-  if not ok then return end
+  local given = {}
+  for _, name in ipairs { "config", "kubeconfig" } do given[name] = state.given[name] and expand(state.given[name]) end
   local negation = state.word:sub(1, 1) == "^" and "^" or ""
-  for _, context in ipairs(config:getContexts()) do add(negation .. context.name, context.cluster) end
+  local settings = config.load(given)
+  for _, name in ipairs(config.groupNames()) do add(negation .. name, "a group") end
+  local kubeConfig, path = core.KubeConfig(), settings and config.kubeConfigPath(settings)
+  local ok
+  if path then ok = kubeConfig:loadFromFile(path) else ok = kubeConfig:loadFromDefault() end
+  if not ok then return end
+  for _, context in ipairs(kubeConfig:getContexts()) do add(negation .. context.name, context.cluster) end
 end
 
 function values.strategy(_, add)
