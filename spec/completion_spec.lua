@@ -126,7 +126,7 @@ describe("completion", function()
 
   local lines = {
     { "--cont", "--context" },
-    { "doc", "doctor" },
+    { "doct", "doctor" },
     { "--context prod", "--context prod-" },
     { "--context prod-e", "--context prod-eu" },
     { "--context=adm", "--context=admin@stage" },
