@@ -178,6 +178,7 @@ function Attached:serve()
         or "that is no message of `moonpool attach`" })
       return
     end
+    core.sleep(0) -- who floods gets one message's share of each turn
   end
 end
 

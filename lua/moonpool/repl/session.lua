@@ -176,20 +176,26 @@ end
 
 local function endsEarly(problem) return problem:find "near '?<eof>'?$" ~= nil end
 
+--- As an expression, else as statements. Nil: what is wrong, and whether it is that the text ends too early.
+local function loadEither(text, name, environmentOfIt)
+  local chunk, ofExpression = load("return " .. text, "=" .. name, "t", environmentOfIt)
+  if chunk then return chunk end
+  local problem
+  chunk, problem = load(text, "=" .. name, "t", environmentOfIt)
+  if chunk then return chunk end
+  -- What fails as a statement at its first word was meant as an expression.
+  local near = problem:match "near '(.*)'$"
+  local isExpression = near and text:match "^%s*(.*)$":sub(1, #near) == near
+  return nil, isExpression and ofExpression or problem, endsEarly(problem) or endsEarly(ofExpression)
+end
+
 --- A function, or nil and what is wrong with the text; "more" when it is not finished.
 ---@param text string
 ---@return function?
 ---@return string? problem
 function Session:compile(text)
-  local chunk, ofExpression = load("return " .. text, "=line", "t", self.environment)
-  if chunk then return chunk end
-  local problem
-  chunk, problem = load(text, "=line", "t", self.environment)
-  if chunk then return chunk end
-  if endsEarly(problem) or endsEarly(ofExpression) then return nil, "more" end
-  -- What fails as a statement at its first word was meant as an expression.
-  local near = problem:match "near '(.*)'$"
-  return nil, near and text:match "^%s*(.*)$":sub(1, #near) == near and ofExpression or problem
+  local chunk, problem, early = loadEither(text, "line", self.environment)
+  return chunk, early and "more" or problem
 end
 
 --- Does what a line that was typed wants; in a task. False: it wants to leave.
@@ -218,10 +224,7 @@ end
 ---@return boolean
 function Session:runScript(text, name)
   if text:find "^%s*:%a[^\n]*\n*$" then return require("moonpool.repl.commands").run(text, self) end
-  local chunk, problem = load("return " .. text, "=" .. name, "t", self.environment)
-  if not chunk then
-    chunk, problem = load(text, "=" .. name, "t", self.environment)
-  end
+  local chunk, problem = loadEither(text, name, self.environment)
   if chunk then return self:run(chunk) end
   self:complain(problem)
   return false
