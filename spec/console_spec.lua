@@ -304,7 +304,7 @@ describe("a program that serves 200 reads a second", function()
   it("is not harmed by a peer that sends 100 MB without an end of line", function()
     local channel = connect()
     bounded(function()
-      assert.is_true(channel:send(("x"):rep(100 << 20)))
+      channel:send(("x"):rep(100 << 20)) -- cut off while it is sent, or after
       local line = channel:receive(20000)
       assert.matches("a line has more than 1048576 bytes", line or "closed: a line has more than 1048576 bytes")
       eventually(20000, "the end", function() return select(2, channel:receive(10)) == "closed" end)
