@@ -8,6 +8,9 @@ self = false
 ignore = { "211/_.*" }
 
 files["examples"] = { read_globals = { "clusters" } } -- the program's
+files["examples/console.lua"] = { globals = { "pace" } }
+files["examples/embedding"] = { read_globals = { "setGauge" } } -- the host's
+files["examples/testing/restarts_spec.lua"] = { std = "lua54+busted" }
 files["bench"] = files["examples"]
 files["spec"] = { std = "lua54+busted" }
 -- Declarations for editors, never run.
