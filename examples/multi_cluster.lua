@@ -45,13 +45,17 @@ local function setupMultiCluster()
   local function listPodsAcrossClusters()
     local results = {}
     for _, context in ipairs(contexts) do
-      local cluster, connection = manager:acquire("cluster-" .. context)
+      local preferred = "cluster-" .. context
+      local cluster, connection = manager:acquire(preferred)
       if cluster then
         local api = connection:makeApiClient(moonpool.CoreV1Api)
         local pods, err = api.listPodForAllNamespaces()
         manager:release(cluster, connection)
         results[cluster] = pods and #pods.items
         if err then io.stderr:write(("Failed to list pods in %s: %s\n"):format(context, err)) end
+        if cluster ~= preferred then -- enableFailover: a connection of another cluster, where the preferred one has none
+          io.stderr:write(("Failed to list pods in %s: it cannot be reached, %s answered instead\n"):format(context, cluster))
+        end
       else
         io.stderr:write(("Failed to list pods in %s: %s\n"):format(context, connection)) -- no cluster: then this is the error
       end

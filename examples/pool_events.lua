@@ -38,7 +38,7 @@ pool:on("connectionReleased", function(conn)
 end)
 
 pool:on("connectionRemoved", function(conn, reason)
-  print(("Connection removed: %d (lifetime uses: %d, reason: %s)"):format(conn.id, conn.useCount, reason))
+  print(("Connection removed: %d (lifetime uses: %d): %s"):format(conn.id, conn.useCount, reason))
 end)
 
 -- A lease: nobody else uses this connection until it is released. `<close>` releases it at the end of the block, also when

@@ -39,7 +39,6 @@ print(("%d deployments and %d pods in the namespace default"):format(#deployment
 
 -- Three calls, but not three connections: they were reused.
 local stats = client:getPoolStats()
-logger:info("Pool stats:", { total = stats.total, idle = stats.idle, inUse = stats.inUse, unhealthy = stats.unhealthy,
-  waitQueueLength = stats.waitQueueLength })
+logger:info("Pool stats:", stats)
 
 client:dispose()

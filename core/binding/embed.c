@@ -338,6 +338,8 @@ static int select_contexts(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "moonpool.program");
   lua_call(L, 1, 1);
+  lua_getfield(L, -1, "clusters");
+  lua_setglobal(L, "clusters");
   lua_getfield(L, -1, "selectContexts");
   lua_newtable(L);
   for (int i = 0; options->contexts[i]; i++) {

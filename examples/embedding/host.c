@@ -2,11 +2,11 @@
  * own, and a prompt for whoever operates the program. Build it where moonpool is installed (make install), and run it:
  *
  *   cc host.c $(pkg-config --cflags --libs moonpool lua5.4) -o host
- *   ./host rules.lua [SOCKET [SECONDS]]            until Ctrl-C, or for so many seconds
+ *   ./host rules.lua CONTEXTS [SOCKET [SECONDS]]   CONTEXTS: '*', 'prod-*'; until Ctrl-C, or for so many seconds
  *   moonpool attach SOCKET                         > gauges()      > setGauge("by.hand", 1)
  *
  * The program keeps gauges: names with numbers, which it prints every second. What they are is the script's business:
- * rules.lua sets one for each cluster of the kubeconfig. See core/moonpool.h, moon_runtime_*, for all that there is. */
+ * rules.lua sets one for each cluster. See core/moonpool.h, moon_runtime_*, for all that there is. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <moonpool.h>
@@ -84,8 +84,12 @@ static bool failed(moon_status status, moon_error **err) {
 }
 
 int main(int argc, char **argv) {
-  const char *script = argc > 1 ? argv[1] : "rules.lua", *console = argc > 2 ? argv[2] : NULL;
-  long seconds = argc > 3 ? atol(argv[3]) : 0;
+  if (argc < 3) {
+    fprintf(stderr, "usage: host SCRIPT CONTEXTS [SOCKET [SECONDS]]\n");
+    return 2;
+  }
+  const char *script = argv[1], *socket = argc > 3 ? argv[3] : NULL;
+  long seconds = argc > 4 ? atol(argv[4]) : 0;
 
   static sigset_t signals; /* blocked before any thread begins: all threads inherit that */
   sigemptyset(&signals);
@@ -93,8 +97,8 @@ int main(int argc, char **argv) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
-  /* The script has the clusters of all contexts as `clusters`. */
-  moon_runtime_options options = {.contexts = (const char *const[]){"*", NULL}};
+  /* The script has the clusters of these contexts of the kubeconfig as `clusters`. */
+  moon_runtime_options options = {.contexts = (const char *const[]){argv[2], NULL}};
   moon_error *err = NULL;
   if (failed(moon_runtime_new(&options, &runtime, &err), &err)) return 1;
   moon_runtime_register(runtime, "setGauge", lua_set_gauge);
@@ -104,9 +108,9 @@ int main(int argc, char **argv) {
   pthread_create(&signal_taker, NULL, take_signals, &signals);
 
   bool bad = failed(moon_runtime_dofile(runtime, script, 0, NULL, &err), &err);
-  if (!bad && console) {
-    bad = failed(moon_runtime_console(runtime, console, &err), &err);
-    if (!bad) printf("moonpool attach %s\n", console);
+  if (!bad && socket) {
+    bad = failed(moon_runtime_console(runtime, socket, &err), &err);
+    if (!bad) printf("moonpool attach %s\n", socket);
   }
   /* The tasks that the script began, a second at a time. What they raise is logged; the program goes on. */
   for (long passed = 0; !bad && !atomic_load(&ending) && (!seconds || passed < seconds); passed++) {

@@ -35,17 +35,18 @@ describe("restarts", function()
     local kubeConfig = moonpool.KubeConfig()
     assert(kubeConfig:loadFromDefault()) -- $KUBECONFIG: the clusters that the command was given
     manager = newManager(kubeConfig)
-    makePod(manager:client "sim-1", "calm", 0)
-    makePod(manager:client "sim-1", "nervous", 5000)
-    makePod(manager:client "sim-2", "frantic", 9000)
+    makePod(assert(manager:client "sim-1"), "calm", 0)
+    makePod(assert(manager:client "sim-1"), "nervous", 5000)
+    makePod(assert(manager:client "sim-2"), "frantic", 9000)
   end)
 
   teardown(function() manager:dispose() end)
 
   it("finds the pods that were restarted often enough, the worst first", function()
-    local found = assert(restarts.of(manager:client "sim-1", 5000))
+    local client = manager:client "sim-1"
+    local found = assert(restarts.of(client, 5000))
     assert.same({ { namespace = "default", name = "nervous", restarts = 5000 } }, found)
-    local all = assert(restarts.of(manager:client "sim-1", 0))
+    local all = assert(restarts.of(client, 0))
     assert.equal("nervous", all[1].name)
     for i = 2, #all do assert.is_true(all[i - 1].restarts >= all[i].restarts) end
   end)
@@ -60,7 +61,7 @@ describe("restarts", function()
     local kubeConfig = moonpool.KubeConfig()
     assert(kubeConfig:loadFromString(own:kubeconfig()))
     local ofOwn = newManager(kubeConfig)
-    makePod(ofOwn:client "own-1", "nervous", 5000)
+    makePod(assert(ofOwn:client "own-1"), "nervous", 5000)
     own.byName["own-2"].faults:set { { type = "status", code = 403 } }
     local lines = restarts.report(ofOwn, 1)
     ofOwn:dispose()

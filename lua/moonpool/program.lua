@@ -298,6 +298,7 @@ local clusters = setmetatable({}, {
   __close = function() if manager then manager:dispose() end end,
 })
 
+program.clusters = clusters ---@type moonpool.ConnectionManager over what is selected; a C host makes it a global as well
 if core.isProgram then rawset(_G, "clusters", clusters) end
 
 -- ---------------------------------------------------------------------------------------------------- the namespace
