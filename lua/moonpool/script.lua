@@ -73,6 +73,7 @@ local function failuresText(self)
   local causes, namesOf, failed = {}, {}, 0 -- clusters that say the same share a line
   for _, one in ipairs(self.clusters) do
     local cause = one.err and tables.clean(one.err.message)
+    if cause and one.err.kind == "cancelled" then cause = cause:gsub(" %(first .*%)$", "") end -- that one has a line of its own
     if cause and not namesOf[cause] then
       causes[#causes + 1] = cause
       namesOf[cause] = {}

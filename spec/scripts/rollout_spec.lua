@@ -65,7 +65,7 @@ describe("moonpool run rollout", function()
     assert.equal(4, result.code)
     assert.same({ 1, "330 of 400 replicas are available" }, { #document.items, document.items[1].result })
     assert.matches("\n  sim%-1: shop/web: 330 of 400 replicas are available\n", result.err)
-    assert.matches("\n  sim%-2, sim%-3: not started: wave 2 did not begin", result.err)
+    assert.matches("\n  sim%-2, sim%-3: not started: wave 2 did not begin, because 1 of 1 clusters had failed\n$", result.err)
     assert.same({ 400, 2, 2 }, each(replicas))
   end)
 
