@@ -1,7 +1,7 @@
 # moonpool: build, test, try.  `make help` lists the targets.
 #
 # What you may set:
-#   PREFIX, DESTDIR   where `make install` puts things (default /usr/local)
+#   PREFIX, DESTDIR   where `make install` puts things (default /usr/local); more of it in scripts/dev/install
 #   CC, CFLAGS        compiler and its flags
 #   SANITIZE          address,undefined or thread: an instrumented build in a folder of its own
 #   ONLY              `make test ONLY=word`: only the test programs and specs whose path contains the word
@@ -17,9 +17,10 @@ JOBS     ?= $(shell nproc)
 # Debian packages: to build, to test (on real servers too), to check, to measure. Each target installs what it needs.
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev libyaml-dev libcjson-dev libssl-dev \
                  libuv1-dev libmicrohttpd-dev libgnutls28-dev zlib1g-dev libedit-dev lua-argparse ca-certificates
-TEST_PACKAGES  = lua-busted libcmocka-dev nghttp2-proxy curl python3 procps bsdutils tinyproxy-bin microsocks tmux less zsh fish
+TEST_PACKAGES  = lua-busted libcmocka-dev nghttp2-proxy curl python3 procps bsdutils tinyproxy-bin microsocks tmux less zsh fish mandoc luarocks dpkg-dev
 REAL_PACKAGES  = etcd-server openssl curl python3 squid kubectl=kubernetes-client
-LINT_PACKAGES  = clang-format lua-check
+LINT_PACKAGES  = clang-format lua-check mandoc
+DEB_PACKAGES   = dpkg-dev binutils xz-utils
 BENCH_PACKAGES = nginx-light nghttp2-client openssl python3-kubernetes kubectl=kubernetes-client
 
 empty :=
@@ -35,7 +36,7 @@ SAN       = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno
 PKGCFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKGLIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LUALIBS   = $(shell pkg-config --libs lua5.4 2>/dev/null)
-ALLCFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -pthread -Icore $(PKGCFLAGS) $(WARN) $(SAN) $(CFLAGS) -MMD -MP
+ALLCFLAGS = -std=c11 -D_GNU_SOURCE -ffile-prefix-map=$(CURDIR)=. -fPIC -pthread -Icore $(PKGCFLAGS) $(WARN) $(SAN) $(CFLAGS) -MMD -MP
 LINK      = $(CC) -pthread $(SAN) $(LDFLAGS)
 
 # --- what there is --------------------------------------------------------------------------------------------------
@@ -145,32 +146,38 @@ bench: ## measure speed and memory beside curl, h2load, kubectl and a bare mutex
 	@$(MAKE) -s -j$(JOBS) all $(B)/bench/pool_bench $(B)/bench/select_bench
 	@bench/run $(B)
 
-lint: ## formatting, Lua checks, the floor plan of core/, and whether the reference is up to date
+lint: ## formatting, Lua checks, the floor plan of core/, and whether reference and manual page are up to date
 	@$(DEPS) $(BUILD_PACKAGES) $(LINT_PACKAGES)
 	@$(MAKE) -s -j$(JOBS) all
 	@status=0; clang-format --dry-run -Werror $(C_FILES) || status=1; \
 	luacheck --quiet $(wildcard lua scripts examples spec bench) || status=1; \
 	lua5.4 scripts/dev/floors.lua $(C_FILES) || status=1; \
-	$(B)/moonpool scripts/dev/reference.lua --check || status=1; exit $$status
+	$(B)/moonpool scripts/dev/reference.lua --check || status=1; \
+	$(B)/moonpool scripts/dev/manual.lua --check || status=1; \
+	mandoc -T lint -W warning docs/moonpool.1 || status=1; exit $$status
 
-reference: all ## make the reference, the editors' declarations and help()'s texts from the annotations of the code
+reference: all ## make the reference, the editors' declarations, help()'s texts and the manual page from the code
 	@$(B)/moonpool scripts/dev/reference.lua
+	@$(B)/moonpool scripts/dev/manual.lua
 
 specs: $(SPEC_BIN)
 
-install: all ## install program, libraries, header and pkg-config file below PREFIX
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/lua/5.4 lib/pkgconfig share/moonpool/scripts)
-	install -m 755 $(B)/moonpool $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 core/moonpool.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 $(SCRIPTS) $(DESTDIR)$(PREFIX)/share/moonpool/scripts/
-	install -m 755 $(B)/lib/moonpool.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/
-	install -m 755 $(B)/lib/libmoonpool.so $(DESTDIR)$(PREFIX)/lib/libmoonpool.so.$(VERSION)
-	ln -sf libmoonpool.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libmoonpool.so.0
-	ln -sf libmoonpool.so.0 $(DESTDIR)$(PREFIX)/lib/libmoonpool.so
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' core/moonpool.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/moonpool.pc
+install: all ## install everything below PREFIX: program, libraries, header, manual page, completion, documents, examples
+	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) scripts/dev/install $(B) $(VERSION)
+
+uninstall: ## remove what `make install` with the same PREFIX has put there
+	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) scripts/dev/install --remove $(B) $(VERSION)
+
+deb: ## make a Debian package of what was built: build/moonpool_VERSION_ARCH.deb
+	@$(DEPS) $(BUILD_PACKAGES) $(DEB_PACKAGES)
+	@$(MAKE) -s -j$(JOBS) all
+	@scripts/dev/deb $(B) $(VERSION)
+
+test-deb: deb ## install the Debian package, use what it brings, and remove it again
+	@scripts/dev/try-package $(B)/moonpool_$(VERSION)_$(shell dpkg --print-architecture).deb $(VERSION)
 
 clean: ## remove everything that was built
 	rm -rf build
 
-.PHONY: all help deps demo test test-real test-valgrind fuzz json-million bench lint reference specs install clean
+.PHONY: all help deps demo test test-real test-valgrind fuzz json-million bench lint reference specs install uninstall deb test-deb clean
 -include $(CORE_OBJ:.o=.d) $(CLI_OBJ:.o=.d)

@@ -149,7 +149,7 @@ describe("completion", function()
   it("works in bash", function()
     local term <close> = terminal.start { command = "PS1='> ' bash --norc --noprofile -i", kubeconfig = path, columns = 100,
       environment = ("PATH=%s:$PATH"):format(folder) }
-    term:line 'eval "$(moonpool completion bash)"; bind "set bell-style none"; clear'
+    term:line 'cd /; eval "$(moonpool completion bash)"; bind "set bell-style none"; clear'
     term:waitUntil("an empty screen", function() return #term:lines() == 1 and term:last() == ">" end)
     types(term, withFile())
     term:type "moonpool --log-level "
@@ -160,7 +160,7 @@ describe("completion", function()
   it("works in zsh", function()
     local term <close> = terminal.start { command = "PS1='> ' zsh -f -i", kubeconfig = path, columns = 100,
       environment = ("PATH=%s:$PATH"):format(folder) }
-    term:line "autoload -U compinit && compinit -u -D && source <(moonpool completion zsh) && unsetopt beep && PS1='> ' && clear"
+    term:line "cd / && autoload -U compinit && compinit -u -D && source <(moonpool completion zsh) && unsetopt beep && PS1='> ' && clear"
     term:waitUntil("an empty screen", function() return #term:lines() == 1 and term:last() == ">" end)
     types(term, withFile())
     term:type "moonpool run "

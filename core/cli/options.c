@@ -76,7 +76,7 @@ static const option table[OPTION_COUNT] = {
                            .words = "text json",
                            .text = "how log lines look on standard error: text (default), or json, an object a line"},
     [OPTION_VERSION] = {.letter = "v", .name = "version", .text = "say the version"},
-    [OPTION_HELP] = {.letter = "h", .name = "help", .text = "this text"},
+    [OPTION_HELP] = {.letter = "h", .name = "help", .text = "say how moonpool is called; more is in moonpool(1)"},
 };
 
 typedef struct subcommand {

@@ -2,6 +2,7 @@
 -- there; the line is edited here, and the history and the pager are this user's.
 --
 -- Whoever waits for something reads the channel: the call that waits for its answer, or, while a line is being typed, a task.
+local arguments = require "moonpool.arguments"
 local core = require "moonpool.core"
 local terminal = require "moonpool.repl.terminal"
 local wire = require "moonpool.repl.wire"
@@ -183,50 +184,26 @@ local function runScripts(self, scripts)
 end
 
 -- ----------------------------------------------------------------------------------------------------------- the command
-local usage = [[
-usage: moonpool attach PATH [-e CODE]...
-
-The prompt of a running program, which has opened it with moonpool.console.listen(PATH): the same commands, completion and
-`help(x)`, in the live state of the program, while that goes on. Several can be attached. Ctrl-C ends what was typed here alone,
-Ctrl-D leaves. Without a terminal, standard input is run there as a script.
-
-  -e CODE    run CODE there and leave; exit code 1 when it raises, or ends with nil and an error
-]]
-
-local function misuse(text)
-  io.stderr:write("moonpool attach: ", text, "\nTry 'moonpool attach --help'.\n")
-  return 2
+local function parse(given)
+  local parser = arguments.parser("moonpool attach", "The prompt of a running program, which has opened it with "
+    .. "moonpool.console.listen(PATH): the same commands, completion and `help(x)`, in the live state of the program, while that goes on. "
+    .. "Several can be attached. Ctrl-C ends what was typed here alone, Ctrl-D leaves. Without a terminal, standard input is run there "
+    .. "as a script.", "Exit code: 0 all well, 1 the code raised or ended with nil and an error, or nobody listens, 2 usage.")
+  parser:argument("path", "The console's socket."):argname "PATH"
+  parser:option("-e", "Run CODE there and leave. May be given several times."):argname("CODE"):count("*"):target "codes"
+  return parser:parse(given)
 end
 
 --- The subcommand. Returns the exit code, or a function that opens the session for the prompt.
 ---@param ... string
 ---@return integer|fun(native: moonpool.repl.NativeTerminal): moonpool.attach.Session
 function attach.main(...)
-  local arguments, path, scripts = { ... }, nil, {}
-  local index = 1
-  while index <= #arguments do
-    local argument = arguments[index]
-    if argument == "--help" or argument == "-h" then
-      io.write(usage)
-      return 0
-    elseif argument:find "^%-e" then
-      local code = #argument > 2 and argument:sub(3) or arguments[index + 1]
-      if not code then return misuse "a value is missing after '-e'" end
-      scripts[#scripts + 1] = { text = code, name = "(command line)" }
-      if #argument == 2 then index = index + 1 end
-    elseif argument:find "^%-" then
-      return misuse(("unknown option '%s'"):format(argument))
-    elseif path then
-      return misuse(("one path is enough: '%s'"):format(argument))
-    else
-      path = argument
-    end
-    index = index + 1
-  end
-  if not path then return misuse "the path of the program's console is missing" end
+  local options = parse { ... }
+  local scripts = {}
+  for index, code in ipairs(options.codes) do scripts[index] = { text = code, name = "(command line)" } end
   local isPrompt = #scripts == 0 and core.isTerminal(0)
   if #scripts == 0 and not isPrompt then scripts[1] = { text = io.read "a", name = "stdin" } end
-  local self, problem = connect(path)
+  local self, problem = connect(options.path)
   if not self then
     io.stderr:write("moonpool attach: ", problem, "\n")
     return 1
