@@ -56,7 +56,7 @@ function script.new(name, description, features)
     :argname("PATTERN"):count("*"):target("clusters")
   parser:option("--labels", "Only clusters with these labels: 'env=prod,tier!=db'."):argname("LABELS")
   parser:option("-o --output", "table, json, yaml, or name: a line for each, CLUSTER/NAMESPACE/KIND/NAME."):argname("FORMAT")
-    :default("table"):convert(convert.oneOf { "table", "json", "yaml", "name" })
+    :default(program.setting "output"):convert(convert.oneOf { "table", "json", "yaml", "name" })
   parser:option("--timeout", "For each cluster: 90s, 15m, 2h."):argname("DURATION"):default(features.timeout or "30s")
     :convert(convert.duration)
   if features.namespaced then

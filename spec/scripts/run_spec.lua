@@ -140,6 +140,14 @@ describe("moonpool run", function()
       assert.equal("3 of 3 clusters failed:\n  sim-1, sim-2, sim-3: simulated fault: 403\n", result.err)
     end)
 
+    it("writes as the program is told, unless it is told itself", function()
+      local json = clusters:run("-o", "json", "run", "inventory")
+      assert.equal("sim-1", assert(core.json.decode(json.out)).items[1].cluster)
+      assert.equal("sim-1\n", clusters:run("-o", "json", "run", "inventory", "-o", "name").out)
+      local doctor = program.shell(("MOONPOOL_OUTPUT=json %s --kubeconfig %s doctor"):format(program.path, clusters.fleet.kubeconfig))
+      assert.equal("sim-1", assert(core.json.decode(doctor.out)).items[1].context)
+    end)
+
     it("writes JSON and YAML that say the same, failed clusters too", function()
       clusters.fleet:fault("sim-3", { type = "die" })
       local document, result = clusters:json "inventory"

@@ -14,7 +14,8 @@ local function parse(given)
     "Exit code: 0 all well, 1 the kubeconfig cannot be read, 2 usage, 3 some contexts have a failure, 4 all of them have.")
   parser:argument("contexts", "Names, globs, '/regular expressions/', '^' before one of these: not those. Default: those of moonpool's own "
     .. "--context, else all."):argname("PATTERN"):args "*"
-  parser:option("-o --output", "table, json or yaml."):argname("FORMAT"):default("table")
+  local output = program.setting "output"
+  parser:option("-o --output", "table, json or yaml."):argname("FORMAT"):default(output ~= "name" and output or "table")
     :convert(arguments.convert.oneOf { "table", "json", "yaml" })
   parser:option("--timeout", "For each step: 500ms, 5s."):argname("DURATION"):default("5s"):convert(arguments.convert.duration)
   parser:flag("-v --verbose", "Also what went well, step by step.")
