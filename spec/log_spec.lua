@@ -198,14 +198,18 @@ describe("requests in the log", function()
       local group = require("moonpool.sim").start { clusters = 1, pods = 0 }
       local kubeConfig = moonpool.KubeConfig()
       assert(kubeConfig:loadFromString(group:kubeconfig()))
+      local calls = 0
       log.follow(function() error("full disk", 0) end)
+      log.follow(function() calls = calls + 1 end)
       local client = assert(moonpool.KubernetesClient { kubeConfig = kubeConfig })
       for _ = 1, 3 do
         assert(client.core.listNamespace())
         moonpool.sleep(10)
       end
+      print(calls)
       client:dispose()
       group:stop()]])
-    assert.equal("moonpool: error: the follower of requests raised, and is not called any more: full disk\n", result.err)
+    assert.equal("3\n", result.out)
+    assert.equal("moonpool: error: a follower of requests raised an error and is not called any more: full disk\n", result.err)
   end)
 end)

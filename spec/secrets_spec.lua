@@ -38,6 +38,8 @@ describe("a secret of a kubeconfig", function()
     lacks(result.err, MARK)
     lacks(result.out .. result.err, core.base64(MARK):sub(1, 9))
     lacks(result.out .. result.err, core.base64("me:" .. MARK):sub(1, 12))
+    assert.matches("request = table: ", result.out) -- those of requests, too
+    assert.matches(" request cluster=", result.err)
   end)
 
   it("is not there either when it is a key, as PEM or encoded once more", function()

@@ -142,7 +142,13 @@ local followers = {} ---@type table<fun(fields: table), true>
 local function tellFollowers(_, _, fields)
   local told = {}
   for follower in pairs(followers) do told[#told + 1] = follower end
-  for _, follower in ipairs(told) do follower(fields) end
+  for _, follower in ipairs(told) do
+    local ok, problem = pcall(follower, fields)
+    if not ok then
+      log.unfollow(follower)
+      log.error(("a follower of requests raised an error and is not called any more: %s"):format(tostring(problem)))
+    end
+  end
 end
 
 --- Calls fn after each attempt of a request, whatever the log's level, with the fields of its line in the log: cluster, connection,

@@ -124,6 +124,7 @@ current-context: x%d
 end
 
 moonpool.log.debug "begins"
+moonpool.log.follow(function(fields) show("request", fields) end)
 local worked = 0
 
 local function try(index)
