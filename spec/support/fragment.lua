@@ -35,5 +35,7 @@ setmetatable(_G, { __index = function(_, name)
 end })
 
 rawset(_G, "moonpool", moonpool)
-assert(loadfile(arg[1]))()
+local path = arg[1]
+rawset(_G, "arg", { [0] = path })
+assert(loadfile(path))()
 for _, one in ipairs(made) do one:dispose() end
