@@ -78,7 +78,7 @@ describe("an installed tree", function()
     local all = files()
     for _, path in ipairs { "share/man/man1/moonpool.1", "share/bash-completion/completions/moonpool", "share/zsh/site-functions/_moonpool",
       "share/fish/vendor_completions.d/moonpool.fish", "share/moonpool/meta/moonpool.lua", "share/moonpool/scripts/stuck.lua",
-      "share/doc/moonpool/README.md", "share/doc/moonpool/reference.md", "share/doc/moonpool/CHANGELOG.md",
+      "share/doc/moonpool/README.md", "share/doc/moonpool/docs/guide.md", "share/doc/moonpool/CHANGELOG.md",
       "share/doc/moonpool/examples/strategies/cost.lua" } do
       assert.matches("." .. PREFIX .. "/" .. path .. "\n", all, 1, true)
     end
