@@ -393,6 +393,11 @@ function Selector:single() end
 local Task = {}
 core.taskMethods = Task
 --- Begins a task: fn(...) runs when the caller waits the next time.
+---
+--- ```lua
+--- local task = moonpool.spawn(function() return client.core.listNode() end)
+--- local nodes, err = task:join()
+--- ```
 ---@param fn function
 ---@param ... any its arguments
 ---@return moonpool.Task

@@ -37,6 +37,13 @@
 local moonpool = {}
 
 --- Makes a client. Reads the kubeconfig and starts the pool's warm-up; waits for no network.
+--- 
+--- ```lua
+--- local client <close> = assert(moonpool.KubernetesClient {
+---   context = "prod-eu", connectionPoolConfig = { maxConnections = 20 },
+--- })
+--- print(#assert(client.core.listNamespace()).items)
+--- ```
 ---@param options? moonpool.ClientOptions
 ---@return moonpool.KubernetesClient?
 ---@return moonpool.Error?
@@ -60,6 +67,11 @@ function moonpool.KubeConfig() end
 function moonpool.array(t) end
 
 --- Begins a task: fn(...) runs when the caller waits the next time.
+--- 
+--- ```lua
+--- local task = moonpool.spawn(function() return client.core.listNode() end)
+--- local nodes, err = task:join()
+--- ```
 ---@param fn function
 ---@param ... any its arguments
 ---@return moonpool.Task
@@ -78,6 +90,12 @@ function moonpool.every(ms, fn) end
 --- Calls fn(item, index) for every item of a list, some at a time. Waits for all.
 --- 
 --- Results stand in the order of the list; `results.n` is its length. Where fn returned nil and something, that something is in `errors` under the same index; `errors` is nil when there was none. When fn raises, no further item is begun, the tasks under way are cancelled, and the first error is raised again.
+--- 
+--- ```lua
+--- local counts = moonpool.map({ "default", "kube-system" }, function(namespace)
+---   return #assert(client.resources.pods.list { namespace = namespace }).items
+--- end)
+--- ```
 ---@param list T[]
 ---@param fn fun(item: T, index: integer): R?, any
 ---@param options? moonpool.MapOptions
@@ -93,6 +111,13 @@ function moonpool.poll(ms) end
 function moonpool.run() end
 
 --- Several clusters behind one. Clusters are added afterwards.
+--- 
+--- ```lua
+--- local manager <close> = moonpool.ConnectionManager {
+---   loadBalancingStrategy = moonpool.LoadBalancingStrategy.LEAST_CONNECTIONS,
+--- }
+--- assert(manager:addCluster { name = "eu", context = "prod-eu", weight = 3, labels = { env = "prod" } })
+--- ```
 ---@param options? moonpool.ManagerOptions
 ---@return moonpool.ConnectionManager
 function moonpool.ConnectionManager(options) end
@@ -235,6 +260,10 @@ function Resource.replace(object, options) end
 function Resource.patch(name, patch, options) end
 
 --- Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default "moonpool"). Fields of another manager are a conflict unless `force`. Waits.
+--- 
+--- ```lua
+--- assert(client.resources.configmaps.apply { metadata = { name = "motd", namespace = "shop" }, data = { text = "hello" } })
+--- ```
 ---@param object table
 ---@param options moonpool.PatchOptions|moonpool.ResourceOptions|nil
 ---@return table? object as it is now
@@ -261,6 +290,10 @@ function Resource.each(options) end
 function Resource.watch(options) end
 
 --- Waits until one object is as wished: a condition ("Available", "Ready=False"), "exists", "deleted", or a function that is given the object and returns true. Gives the object (true for "deleted"), or nil and an error of kind "timeout" that says what was last seen.
+--- 
+--- ```lua
+--- assert(client.resources.deployments.wait("web", "Available", { namespace = "shop", timeout = 120000 }))
+--- ```
 ---@param name string
 ---@param condition? string|fun(object: table): boolean
 ---@param options? moonpool.WaitOptions
@@ -548,6 +581,13 @@ function ConnectionManager:disableCluster(name) end
 function ConnectionManager:setWeight(name, weight) end
 
 --- Changes the strategy, for what is chosen from then on: a LoadBalancingStrategy, a registered name, a function, or a table with select (see moonpool.Strategy).
+--- 
+--- ```lua
+--- manager:setStrategy(function(clusters)
+---   table.sort(clusters, function(a, b) return a.inFlight < b.inFlight end)
+---   return clusters[1]
+--- end)
+--- ```
 ---@param strategy string|moonpool.Strategy|function
 function ConnectionManager:setStrategy(strategy) end
 
@@ -570,6 +610,11 @@ function ConnectionManager:acquire(preferred) end
 function ConnectionManager:release(cluster, connection) end
 
 --- As acquire, but in one value.
+--- 
+--- ```lua
+--- local lease <close> = assert(manager:lease())
+--- local api = lease.connection:makeApiClient(moonpool.CoreV1Api)
+--- ```
 ---@param preferred string|moonpool.AcquireOptions|nil
 ---@return moonpool.Lease?
 ---@return moonpool.Error?
@@ -582,6 +627,13 @@ function ConnectionManager:lease(preferred) end
 function ConnectionManager:client(clusters) end
 
 --- Calls fn(client, name) for many clusters at a time, each with a client for that cluster only. Waits for all. The results have an entry for every cluster that was selected: { ok = true, value } or { ok = false, err }, with duration (ms) and attempts. Nothing selected: nil and an error.
+--- 
+--- ```lua
+--- local results = assert(manager:each(function(client)
+---   return #assert(client.core.listNode()).items
+--- end, { clusters = "prod-*" }))
+--- for name, result in pairs(results) do print(name, result.ok and result.value or result.err) end
+--- ```
 ---@param fn fun(client: moonpool.KubernetesClient, name: string): any, any
 ---@param options? moonpool.EachOptions
 ---@return moonpool.EachResults?

@@ -72,6 +72,13 @@ function client.loadKubeConfig(where, options)
 end
 
 --- Makes a client. Reads the kubeconfig and starts the pool's warm-up; waits for no network.
+---
+--- ```lua
+--- local client <close> = assert(moonpool.KubernetesClient {
+---   context = "prod-eu", connectionPoolConfig = { maxConnections = 20 },
+--- })
+--- print(#assert(client.core.listNamespace()).items)
+--- ```
 ---@param options moonpool.ClientOptions?
 ---@return moonpool.KubernetesClient?, moonpool.Error?
 function client.KubernetesClient(options)

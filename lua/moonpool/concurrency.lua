@@ -16,6 +16,12 @@ local mapOptions = check.declare("moonpool.MapOptions", { concurrency = "positiv
 --- Results stand in the order of the list; `results.n` is its length. Where fn returned nil and something, that something
 --- is in `errors` under the same index; `errors` is nil when there was none. When fn raises, no further item is begun, the
 --- tasks under way are cancelled, and the first error is raised again.
+---
+--- ```lua
+--- local counts = moonpool.map({ "default", "kube-system" }, function(namespace)
+---   return #assert(client.resources.pods.list { namespace = namespace }).items
+--- end)
+--- ```
 ---@generic T, R
 ---@param list T[]
 ---@param fn fun(item: T, index: integer): R?, any

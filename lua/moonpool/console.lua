@@ -6,6 +6,7 @@
 -- Nothing more is read from it while its statement before has not ended.
 local core = require "moonpool.core"
 local check = require "moonpool.check"
+local public = require "moonpool.public"
 local output = require "moonpool.repl.output"
 local repl = require "moonpool.repl.session"
 local scope = require "moonpool.repl.scope"
@@ -14,6 +15,7 @@ local wire = require "moonpool.repl.wire"
 --- The prompt of a running program, for `moonpool attach`.
 ---@class moonpool.console
 local console = {}
+public.classes["moonpool.console"] = console
 
 -- ----------------------------------------------------------------------------------------------------------- a terminal far away
 ---@class moonpool.console.Remote: moonpool.repl.Terminal  The terminal of who is attached.
@@ -198,6 +200,7 @@ local consoleOptions = check.declare("moonpool.ConsoleOptions",
 ---@field sessions integer how many are attached
 local methods = {}
 local Console = { __name = "moonpool.Console", __index = methods }
+public.classes["moonpool.Console"] = methods
 
 --- Closes the socket and removes its file; who is attached is cut off. Twice is fine.
 function methods:close()

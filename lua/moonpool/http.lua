@@ -4,10 +4,12 @@ local core = require "moonpool.core"
 local check = require "moonpool.check"
 local errors = require "moonpool.errors"
 local log = require "moonpool.log"
+local public = require "moonpool.public"
 
 --- HTTP servers of scripts.
 ---@class moonpool.http
 local http = {}
+public.classes["moonpool.http"] = http
 
 local busiest = 256 -- requests whose handlers run at a time
 
@@ -38,6 +40,7 @@ local known = check.declare("moonpool.HttpOptions",
 ---@field url string "http://127.0.0.1:9100"
 local HttpServer = {}
 HttpServer.__index = HttpServer
+public.classes["moonpool.HttpServer"] = HttpServer
 HttpServer.__name = "moonpool.HttpServer"
 
 --- Stops listening, and cuts off the clients that are there. Twice is fine; also at the end of a scope (`<close>`).

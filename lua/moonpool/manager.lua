@@ -112,6 +112,13 @@ end
 
 -- -------------------------------------------------------------------------------------------------------------------- making
 --- Several clusters behind one. Clusters are added afterwards.
+---
+--- ```lua
+--- local manager <close> = moonpool.ConnectionManager {
+---   loadBalancingStrategy = moonpool.LoadBalancingStrategy.LEAST_CONNECTIONS,
+--- }
+--- assert(manager:addCluster { name = "eu", context = "prod-eu", weight = 3, labels = { env = "prod" } })
+--- ```
 ---@param options moonpool.ManagerOptions?
 ---@return moonpool.ConnectionManager
 function manager.ConnectionManager(options)
@@ -264,6 +271,13 @@ end
 
 --- Changes the strategy, for what is chosen from then on: a LoadBalancingStrategy, a registered name, a function,
 --- or a table with select (see moonpool.Strategy).
+---
+--- ```lua
+--- manager:setStrategy(function(clusters)
+---   table.sort(clusters, function(a, b) return a.inFlight < b.inFlight end)
+---   return clusters[1]
+--- end)
+--- ```
 ---@param strategy string|moonpool.Strategy|function
 function methods:setStrategy(strategy)
   useStrategy(usable(self, "setStrategy"), "setStrategy", strategy)
@@ -338,6 +352,11 @@ function Lease:__close() getmetatable(self.connection).__close(self.connection) 
 function Lease:__tostring() return ("moonpool.Lease (%s: %s)"):format(self.cluster, self.connection) end
 
 --- As acquire, but in one value.
+---
+--- ```lua
+--- local lease <close> = assert(manager:lease())
+--- local api = lease.connection:makeApiClient(moonpool.CoreV1Api)
+--- ```
 ---@param preferred string|moonpool.AcquireOptions|nil
 ---@return moonpool.Lease?, moonpool.Error?
 function methods:lease(preferred)
@@ -387,6 +406,13 @@ end
 --- Calls fn(client, name) for many clusters at a time, each with a client for that cluster only. Waits for all. The results have an
 --- entry for every cluster that was selected: { ok = true, value } or { ok = false, err }, with duration (ms) and attempts. Nothing
 --- selected: nil and an error.
+---
+--- ```lua
+--- local results = assert(manager:each(function(client)
+---   return #assert(client.core.listNode()).items
+--- end, { clusters = "prod-*" }))
+--- for name, result in pairs(results) do print(name, result.ok and result.value or result.err) end
+--- ```
 ---@param fn fun(client: moonpool.KubernetesClient, name: string): any, any
 ---@param options moonpool.EachOptions?
 ---@return moonpool.EachResults?, moonpool.Error?

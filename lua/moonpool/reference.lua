@@ -68,7 +68,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Error?",},},
-     ["text"]="Makes a client. Reads the kubeconfig and starts the pool's warm-up; waits for no network.",},
+     ["text"]="Makes a client. Reads the kubeconfig and starts the pool's warm-up; waits for no network.\n\n```lua\nlocal client <close> = assert(moonpool.KubernetesClient {\n  context = \"prod-eu\", connectionPoolConfig = { maxConnections = 20 },\n})\nprint(#assert(client.core.listNamespace()).items)\n```",},
     {
      ["call"]="moonpool.ConnectionPool(context, kubeConfigFactory, options)",
      ["name"]="ConnectionPool",
@@ -131,7 +131,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Task",},},
-     ["text"]="Begins a task: fn(...) runs when the caller waits the next time.",},
+     ["text"]="Begins a task: fn(...) runs when the caller waits the next time.\n\n```lua\nlocal task = moonpool.spawn(function() return client.core.listNode() end)\nlocal nodes, err = task:join()\n```",},
     {
      ["call"]="moonpool.sleep(ms)",
      ["name"]="sleep",
@@ -184,7 +184,7 @@ return {
        ["name"]="errors",
        ["text"]="",
        ["type"]="table<integer, any>?",},},
-     ["text"]="Calls fn(item, index) for every item of a list, some at a time. Waits for all.\n\nResults stand in the order of the list; `results.n` is its length. Where fn returned nil and something, that something is in `errors` under the same index; `errors` is nil when there was none. When fn raises, no further item is begun, the tasks under way are cancelled, and the first error is raised again.",},
+     ["text"]="Calls fn(item, index) for every item of a list, some at a time. Waits for all.\n\nResults stand in the order of the list; `results.n` is its length. Where fn returned nil and something, that something is in `errors` under the same index; `errors` is nil when there was none. When fn raises, no further item is begun, the tasks under way are cancelled, and the first error is raised again.\n\n```lua\nlocal counts = moonpool.map({ \"default\", \"kube-system\" }, function(namespace)\n  return #assert(client.resources.pods.list { namespace = namespace }).items\nend)\n```",},
     {
      ["call"]="moonpool.poll(ms)",
      ["name"]="poll",
@@ -213,7 +213,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.ConnectionManager",},},
-     ["text"]="Several clusters behind one. Clusters are added afterwards.",},},
+     ["text"]="Several clusters behind one. Clusters are added afterwards.\n\n```lua\nlocal manager <close> = moonpool.ConnectionManager {\n  loadBalancingStrategy = moonpool.LoadBalancingStrategy.LEAST_CONNECTIONS,\n}\nassert(manager:addCluster { name = \"eu\", context = \"prod-eu\", weight = 3, labels = { env = \"prod\" } })\n```",},},
    ["parents"]={},
    ["text"]="What `require \"moonpool\"` returns. Beside what is listed it has a class for each API group and version, for makeApiClient: CoreV1Api, AppsV1Api, BatchV1Api, NetworkingV1Api, ..., also other versions (BatchV1beta1Api) and the best one that the cluster serves (BatchApi).",
    ["word"]="moonpool",},
@@ -791,7 +791,7 @@ return {
        ["text"]="",
        ["type"]="string|moonpool.Strategy|function",},},
      ["returns"]={},
-     ["text"]="Changes the strategy, for what is chosen from then on: a LoadBalancingStrategy, a registered name, a function, or a table with select (see moonpool.Strategy).",},
+     ["text"]="Changes the strategy, for what is chosen from then on: a LoadBalancingStrategy, a registered name, a function, or a table with select (see moonpool.Strategy).\n\n```lua\nmanager:setStrategy(function(clusters)\n  table.sort(clusters, function(a, b) return a.inFlight < b.inFlight end)\n  return clusters[1]\nend)\n```",},
     {
      ["call"]="manager:clusters(patterns, labels)",
      ["name"]="clusters",
@@ -859,7 +859,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Error?",},},
-     ["text"]="As acquire, but in one value.",},
+     ["text"]="As acquire, but in one value.\n\n```lua\nlocal lease <close> = assert(manager:lease())\nlocal api = lease.connection:makeApiClient(moonpool.CoreV1Api)\n```",},
     {
      ["call"]="manager:client(clusters)",
      ["name"]="client",
@@ -895,7 +895,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Error?",},},
-     ["text"]="Calls fn(client, name) for many clusters at a time, each with a client for that cluster only. Waits for all. The results have an entry for every cluster that was selected: { ok = true, value } or { ok = false, err }, with duration (ms) and attempts. Nothing selected: nil and an error.",},
+     ["text"]="Calls fn(client, name) for many clusters at a time, each with a client for that cluster only. Waits for all. The results have an entry for every cluster that was selected: { ok = true, value } or { ok = false, err }, with duration (ms) and attempts. Nothing selected: nil and an error.\n\n```lua\nlocal results = assert(manager:each(function(client)\n  return #assert(client.core.listNode()).items\nend, { clusters = \"prod-*\" }))\nfor name, result in pairs(results) do print(name, result.ok and result.value or result.err) end\n```",},
     {
      ["call"]="manager:getStats()",
      ["name"]="getStats",
@@ -2252,7 +2252,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Error?",},},
-     ["text"]="Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default \"moonpool\"). Fields of another manager are a conflict unless `force`. Waits.",},
+     ["text"]="Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default \"moonpool\"). Fields of another manager are a conflict unless `force`. Waits.\n\n```lua\nassert(client.resources.configmaps.apply { metadata = { name = \"motd\", namespace = \"shop\" }, data = { text = \"hello\" } })\n```",},
     {
      ["call"]="client.resources.<kind>.delete(name, options)",
      ["name"]="delete",
@@ -2325,7 +2325,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Error?",},},
-     ["text"]="Waits until one object is as wished: a condition (\"Available\", \"Ready=False\"), \"exists\", \"deleted\", or a function that is given the object and returns true. Gives the object (true for \"deleted\"), or nil and an error of kind \"timeout\" that says what was last seen.",},},
+     ["text"]="Waits until one object is as wished: a condition (\"Available\", \"Ready=False\"), \"exists\", \"deleted\", or a function that is given the object and returns true. Gives the object (true for \"deleted\"), or nil and an error of kind \"timeout\" that says what was last seen.\n\n```lua\nassert(client.resources.deployments.wait(\"web\", \"Available\", { namespace = \"shop\", timeout = 120000 }))\n```",},},
    ["parents"]={},
    ["text"]="The verbs on a kind. They are called with a dot: client.resources.pods.list { namespace = \"default\" }.",
    ["word"]="client.resources.<kind>",},

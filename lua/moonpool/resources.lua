@@ -170,6 +170,10 @@ end
 
 --- Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default "moonpool"). Fields of
 --- another manager are a conflict unless `force`. Waits.
+---
+--- ```lua
+--- assert(client.resources.configmaps.apply { metadata = { name = "motd", namespace = "shop" }, data = { text = "hello" } })
+--- ```
 ---@param object table
 ---@param options moonpool.PatchOptions|moonpool.ResourceOptions|nil
 ---@return table? object as it is now
@@ -293,6 +297,10 @@ local waitOptions = check.declare("moonpool.WaitOptions", { namespace = "string"
 --- Waits until one object is as wished: a condition ("Available", "Ready=False"), "exists", "deleted", or a function that is
 --- given the object and returns true. Gives the object (true for "deleted"), or
 --- nil and an error of kind "timeout" that says what was last seen.
+---
+--- ```lua
+--- assert(client.resources.deployments.wait("web", "Available", { namespace = "shop", timeout = 120000 }))
+--- ```
 ---@param name string
 ---@param condition string|fun(object: table): boolean?
 ---@param options moonpool.WaitOptions?

@@ -28,17 +28,19 @@ local function sources()
   return paths
 end
 
---- Options are known once their module is loaded.
-local function loadOptions(paths)
+--- Options and classes are known once their modules are loaded.
+local function loadModules(paths)
   for _, path in ipairs(paths) do
     local file <close> = assert(io.open(path))
-    local module = path:match "^lua/(moonpool/.*)%.lua$"
-    if module and file:read "a":find("check.declare(", 1, true) then require((module:gsub("/", "."):gsub("%.init$", ""))) end
+    local module, text = path:match "^lua/(moonpool/.*)%.lua$", file:read "a"
+    if module and (text:find("check.declare(", 1, true) or text:find("public.classes[", 1, true)) then
+      require((module:gsub("/", "."):gsub("%.init$", "")))
+    end
   end
 end
 
 local paths = sources()
-loadOptions(paths)
+loadModules(paths)
 local found = annotations.read(paths)
 
 --- The function that a field of the module is set to.
@@ -117,6 +119,10 @@ local function publicFunction(word, separator, fn)
   end
   local call = ("%s%s(%s)"):format(word and word .. separator or "", fn.name, table.concat(names, ", "))
   if fn.text == "" then mistake("%s: the public function %s has no text", fn.place, call) end
+  for example in fn.text:gmatch "```lua\n(.-)\n```" do
+    local ok, problem = load(example)
+    if not ok then mistake("%s: the example of %s: %s", fn.place, call, problem) end
+  end
   return { call = call, name = fn.name, text = fn.text, parameters = parameters, returns = fn.returns }
 end
 
@@ -283,6 +289,9 @@ for name in pairs(written) do
 end
 compare("moonpool", names, written)
 
+for name, class in pairs(model.classes) do
+  if #class.functions > 0 and not public.classes[name] then mistake("%s: its functions are not in public.classes", name) end
+end
 for class, methods in pairs(public.classes) do
   local documented = {}
   for _, name in ipairs(found.private[class] or {}) do documented[name] = methods[name] ~= nil end

@@ -2,7 +2,25 @@
 local commands = require "moonpool.repl.commands"
 local core = require "moonpool.core"
 
-local function anchor(title) return (title:lower():gsub("[^%w%-_ ]", ""):gsub(" ", "-")) end
+--- What links to headings look like; the second one of a name gets a number.
+local function anchorsOf(subjects, model)
+  local count, anchors = {}, {}
+  local function add(key, title)
+    local anchor = title:lower():gsub("[^%w%-_ ]", ""):gsub(" ", "-")
+    anchors[key] = "#" .. anchor .. (count[anchor] and "-" .. count[anchor] or "")
+    count[anchor] = (count[anchor] or 0) + 1
+  end
+  add("title", "Reference")
+  for _, subject in ipairs(subjects) do
+    local there = {}
+    for _, name in ipairs(subject.classes or {}) do
+      if model.classes[name] or model.lists[name] then there[#there + 1] = name end
+    end
+    if #there > 0 or subject.name then add(subject.title, subject.title) end
+    for _, name in ipairs(there) do add(name, (name:gsub("^moonpool%.", ""))) end
+  end
+  return anchors
+end
 
 local function cell(text) return (text:gsub("|", "\\|"):gsub("\n+", " ")) end
 
@@ -22,7 +40,7 @@ end
 local function short(name) return (name:gsub("^moonpool%.", "")) end
 
 return function(model, subjects, program)
-  local out = {}
+  local out, anchors = {}, anchorsOf(subjects, model)
   local function line(...) out[#out + 1] = table.concat { ... } end
   local function paragraph(text)
     if text ~= "" then line(prose(text), "\n") end
@@ -35,7 +53,7 @@ return function(model, subjects, program)
     for name in text:gmatch "moonpool%.[%w_%.]*%w" do
       if (model.classes[name] or model.lists[name]) and not links[name] then
         links[name] = true
-        links[#links + 1] = ("[%s](#%s)"):format(short(name), anchor(short(name)))
+        links[#links + 1] = ("[%s](%s)"):format(short(name), anchors[name])
       end
     end
     if first and #links == 1 and text:gsub("%?$", "") == first then return links[1] .. (text:find "%?$" and "?" or "") end
@@ -79,7 +97,7 @@ return function(model, subjects, program)
     paragraph(one.text)
     local parents = {}
     for _, parent in ipairs(one.parents) do
-      if model.classes[parent] then parents[#parents + 1] = ("[%s](#%s)"):format(short(parent), anchor(short(parent))) end
+      if model.classes[parent] then parents[#parents + 1] = ("[%s](%s)"):format(short(parent), anchors[parent]) end
     end
     local alone = #one.fields == 0
     if #parents > 0 then line(alone and "Those of " or "With those of ", table.concat(parents, " and "), alone and ".\n" or ":\n") end
@@ -149,7 +167,7 @@ return function(model, subjects, program)
   for _, subject in ipairs(subjects) do
     local has = subject.name ~= nil
     for _, name in ipairs(subject.classes or {}) do has = has or model.classes[name] ~= nil end
-    if has then line("- [", subject.title, "](#", anchor(subject.title), ")") end
+    if has then line("- [", subject.title, "](", anchors[subject.title], ")") end
   end
   line ""
   for _, subject in ipairs(subjects) do

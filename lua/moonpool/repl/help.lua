@@ -156,8 +156,9 @@ local function add(entry, ...)
   for _, name in ipairs { ... } do
     local key = name:lower()
     written[key] = written[key] or name
-    index[key] = index[key] or {}
-    table.insert(index[key], entry)
+    local entries = index[key] or {}
+    index[key] = entries
+    if entries[#entries] ~= entry then entries[#entries + 1] = entry end
   end
 end
 
