@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -524,6 +525,52 @@ static void the_hosts_own_handler_is_called_too(void **state) {
   moon_runtime_free(runtime);
 }
 
+/* --- the console --- */
+
+static int connect_to(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+  return fd;
+}
+
+static void opens_a_console_until_it_ends(void **state) {
+  char folder[] = "/tmp/moonpool-embed-XXXXXX", path[64];
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/console", folder);
+  moon_runtime *runtime = start(), *other = start();
+  moon_error *err = NULL;
+  assert_int_equal(moon_runtime_console(runtime, path, &err), MOON_OK);
+  struct stat file;
+  assert_int_equal(stat(path, &file), 0);
+  assert_true(S_ISSOCK(file.st_mode));
+  assert_int_equal(file.st_mode & 0777, 0600);
+  assert_int_equal(moon_runtime_run(runtime, NULL), MOON_OK); /* it keeps nothing going */
+
+  assert_int_equal(moon_runtime_console(other, path, &err), MOON_CONFIG); /* somebody has it */
+  assert_non_null(strstr(err->message, path));
+  moon_error_free(err);
+  assert_int_equal(moon_runtime_console(other, "/nowhere/console", &err), MOON_CONFIG);
+  assert_non_null(strstr(err->message, "/nowhere/console"));
+  moon_error_free(err);
+
+  /* Those who hang up at once, talk nonsense, or die while they are answered, do the host no harm: no SIGPIPE either.
+   */
+  for (int i = 0; i < 3; i++) {
+    int fd = connect_to(path);
+    const char *words = i == 0 ? "" : i == 1 ? "nonsense\n" : "{}\n{}\n{}\n";
+    assert_int_equal(send(fd, words, strlen(words), MSG_NOSIGNAL), strlen(words));
+    if (i == 2) moon_runtime_poll(runtime, 20, NULL);
+    close(fd);
+    assert_int_equal(moon_runtime_poll(runtime, 20, NULL), MOON_OK);
+  }
+  moon_runtime_free(runtime);
+  assert_int_not_equal(stat(path, &file), 0);
+  moon_runtime_free(other);
+  assert_int_equal(rmdir(folder), 0);
+}
+
 /* --- many --- */
 
 typedef struct worker {
@@ -654,6 +701,7 @@ int main(void) {
       cmocka_unit_test(an_interruption_spares_the_tasks_that_wait),
       cmocka_unit_test(an_interruption_between_runs_does_nothing),
       cmocka_unit_test(interruptions_meet_runs_in_every_moment),
+      cmocka_unit_test(opens_a_console_until_it_ends),
       cmocka_unit_test(many_runtimes_run_in_many_threads),
       cmocka_unit_test(a_runtime_may_move_between_threads),
   };
