@@ -35,7 +35,8 @@ local function show(label, value, depth)
     for i = 1, 60 do
       local name, up = debug.getupvalue(value, i)
       if not name then break end
-      if up ~= _G and up ~= package.loaded and up ~= secret and name ~= "mark" and name ~= "group" and name ~= "issuer" then show(name, up, depth + 1) end
+      local hidden = name == "mark" or name == "group" or name == "issuer" or up == _G or up == package.loaded or up == secret
+      if not hidden then show(name, up, depth + 1) end
     end
   elseif type(value) == "userdata" then
     seen[value] = true
