@@ -117,7 +117,8 @@ write("[\\fIoptions\\fP] [\\fIscript\\fP [\\fIargument\\fP ...]]")
 for _, one in ipairs(program.subcommands) do
   write ".br"
   write(".B moonpool " .. escape(one.name))
-  if one.arguments ~= "" then write((one.arguments:gsub("%-*%a+", function(word) return (word:find "^%-" and bold or italic)(word) end))) end
+  local arguments = one.arguments:gsub("%-*%a+", function(word) return (word:find "^%-" and bold or italic)(word) end)
+  if arguments ~= "" then write(arguments) end
 end
 section "Description"
 paragraph("moonpool runs Lua scripts that work on Kubernetes clusters. It keeps pools of live connections to their API servers, watches "
