@@ -74,6 +74,11 @@ describe("completion", function()
       assert.equal(0, #words("-e", ""))
     end)
 
+    it("that a command follows the -- of sim", function()
+      assert.is_false(select(2, words("sim", "")))
+      assert.is_true(select(2, words("sim", "--clusters", "2", "--", "busted", "-")))
+    end)
+
     it("the contexts of the kubeconfig that the line names", function()
       local result = program.withFile(kubeconfig():gsub("prod", "other"), function(other)
         return words("--kubeconfig", other, "--context", "")

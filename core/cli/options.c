@@ -88,7 +88,7 @@ static const subcommand subcommands[] = {
     {"run", "[NAME [args]]", "a script that ships with it; without NAME, the list of them"},
     {"doctor", "[options]", "what is wrong with each context, and what to do"},
     {"attach", "PATH [-e CODE]", "the prompt of a running program, which listens there"},
-    {"sim", "[options]", "simulated clusters to try scripts on"},
+    {"sim", "[options] [-- COMMAND]", "simulated clusters to try scripts on"},
     {"completion", "SHELL", "what bash, zsh or fish need to complete command lines of moonpool"},
     {"version", "", "say the version"},
 };
@@ -214,8 +214,9 @@ void options_print_subcommands(FILE *out) {
 
 /* --- --help --- */
 
-/* Prints text from a column on, wrapped, and the end of the line. */
+/* Prints text right of a margin, wrapped, and the end of the line. What has been printed ends at a column. */
 static void print_wrapped(FILE *out, const char *text, int margin, int column) {
+  if (column >= margin) column = fprintf(out, "\n") - 1;
   fprintf(out, "%*s", margin - column, "");
   column = margin;
   while (*text) {
@@ -242,7 +243,7 @@ void options_print_help(FILE *out) {
   fputs("usage: moonpool [options] [script [args]]\n", out);
   for (int i = 0; i < SUBCOMMANDS; i++) {
     int column = fprintf(out, "       moonpool %s %s", subcommands[i].name, subcommands[i].arguments);
-    print_wrapped(out, subcommands[i].text, MARGIN + 11, column);
+    print_wrapped(out, subcommands[i].text, MARGIN + 16, column);
   }
   fputs("\nRuns a Lua script with the module `moonpool` at hand. Without a script: a prompt on a terminal, else the "
         "script\n"

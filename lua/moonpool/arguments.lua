@@ -103,7 +103,8 @@ local KINDS = { FILE = "file", PATH = "file", PATTERN = "context" }
 
 ---@class moonpool.CommandLine  what can be said to a command; see moonpool.core.Option
 ---@field text string
----@field epilog string?
+---@field epilog string? lines that are indented are to stay so
+---@field usage string? how it is called, where options and positionals do not say that: "[options] [-- COMMAND]"
 ---@field options moonpool.core.Option[]
 ---@field positionals { argument: string, text: string, kind: string?, words: string[]?, repeats: boolean, optional: boolean }[]
 
@@ -135,7 +136,8 @@ function arguments.describe(command)
   local _, parser = pcall(command)
   describing = false
   assert(type(parser) == "table" and parser._options, "the command did not read its command line")
-  local line = { text = parser._description, epilog = parser._epilog, options = {}, positionals = {} }
+  local usage = parser._usage and parser._usage:gsub("^Usage: " .. parser._name:gsub("%p", "%%%0") .. " *", "")
+  local line = { text = parser._description, epilog = parser._epilog, usage = usage, options = {}, positionals = {} }
   for index, option in ipairs(parser._options) do line.options[index] = describeOption(option) end
   for index, argument in ipairs(parser._arguments) do line.positionals[index] = describePositional(argument) end
   return line

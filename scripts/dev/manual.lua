@@ -44,6 +44,26 @@ local function paragraph(text)
   flush()
 end
 
+--- A text of several lines: those that are indented stay as they are.
+local function lines(text)
+  local plain, keeps = {}, false
+  local function flush()
+    paragraph(table.concat(plain, " "))
+    plain = {}
+  end
+  for line in text:gmatch "[^\n]+" do
+    local isKept = line:find "^%s" ~= nil
+    if isKept ~= keeps then
+      flush()
+      write(isKept and ".PP\n.nf" or ".fi\n.PP")
+    end
+    keeps = isKept
+    if isKept then write(escape(line)) else plain[#plain + 1] = line end
+  end
+  flush()
+  if keeps then write ".fi" end
+end
+
 local function section(title) write(".SH " .. title:upper()) end
 
 local function bold(text) return "\\fB" .. escape(text) .. "\\fP" end
@@ -62,7 +82,7 @@ local function sentence(text, words)
     if word == first then first = nil end
   end
   if first then text = text:gsub("^%l", string.upper) end
-  return text:find "[.?!:]$" and text or text .. "."
+  return text:find "[.?!:)]$" and text or text .. "."
 end
 
 -- ---------------------------------------------------------------------------------------------------- command lines
@@ -79,7 +99,13 @@ local function optionEntry(option)
   entry(optionTitle(option), sentence(option.text, option.words) .. (default or ""))
 end
 
+--- "PATH [-e CODE]": what is to be typed as it is in bold, what stands for something else in italics.
+local function usage(text)
+  return (text:gsub("%-*%a+", function(word) return (word:find "^%-" and bold or italic)(word) end))
+end
+
 local function synopsisOf(commandLine)
+  if commandLine.usage then return usage(commandLine.usage) end
   local words = {} -- one option is --help
   if #commandLine.options > 1 then words[1] = "[" .. italic "options" .. "]" end
   for _, one in ipairs(commandLine.positionals) do
@@ -117,8 +143,7 @@ write("[\\fIoptions\\fP] [\\fIscript\\fP [\\fIargument\\fP ...]]")
 for _, one in ipairs(program.subcommands) do
   write ".br"
   write(".B moonpool " .. escape(one.name))
-  local arguments = one.arguments:gsub("%-*%a+", function(word) return (word:find "^%-" and bold or italic)(word) end)
-  if arguments ~= "" then write(arguments) end
+  if one.arguments ~= "" then write(usage(one.arguments)) end
 end
 section "Description"
 paragraph("moonpool runs Lua scripts that work on Kubernetes clusters. It keeps pools of live connections to their API servers, watches "
@@ -142,7 +167,7 @@ for _, one in ipairs(program.subcommands) do
   end
   if commandLine.epilog then
     write ".PP"
-    paragraph(commandLine.epilog)
+    lines(commandLine.epilog)
   end
 end
 

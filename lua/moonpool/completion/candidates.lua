@@ -47,6 +47,9 @@ end
 
 function values.file(state) state.found.files = true end
 
+--- What may follow "--" alone.
+function values.command(state) state.found.files = state.onlyPositionals or false end
+
 function values.subcommandOrFile(state, add)
   for _, one in ipairs(core.describeProgram().subcommands) do add(one.name, brief(one.text)) end
   state.found.files = true
@@ -75,6 +78,9 @@ local function programLine()
     local cli = require "moonpool.cli"
     if word == "run" then
       return { options = {}, positionals = { { kind = "script" } }, enter = function(name) return cli.describe("run", name) end }
+    end
+    if word == "sim" then
+      return { options = cli.describe(word).options, positionals = { { kind = "command", repeats = true } } }
     end
     return subcommands[word] and cli.describe(word) or { options = {}, positionals = { { kind = "file", repeats = true } } }
   end
