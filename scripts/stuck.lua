@@ -7,8 +7,8 @@ local convert = require("moonpool.arguments").convert
 
 local run = script.new("stuck", "Pods that do not get anywhere (not scheduled, image not to be had, crashing, out of memory, not ready, "
   .. "not going away), each with its likely cause.", { namespaced = true, check = "a pod is stuck" })
-run.parser:option("--older", "Only pods that were made longer ago than this: 90s, 15m, 2h."):argname("DURATION"):default("5m")
-  :convert(convert.duration)
+run.parser:option("--older", "Only pods that were made, and were last ready, longer ago than this: 90s, 15m, 2h.")
+  :argname("DURATION"):default("5m"):convert(convert.duration)
 local options = run:parse()
 
 local WAITING = {
@@ -45,14 +45,16 @@ local function fromContainers(pod)
 end
 
 --- Why it is not scheduled, or not ready.
-local function fromConditions(pod)
+local function fromConditions(pod, now)
   for _, condition in ipairs(pod.status.conditions or {}) do
     if condition.type == "PodScheduled" and condition.status == "False" then
       return condition.reason or "Unschedulable", "no node takes it: " .. (condition.message or "no reason given")
     end
   end
   for _, condition in ipairs(pod.status.conditions or {}) do
-    if condition.type == "Ready" and condition.status == "False" and pod.status.phase == "Running" then
+    local since = script.seconds(condition.lastTransitionTime) or 0 -- who was ready until now may be so again soon
+    if condition.type == "Ready" and condition.status == "False" and pod.status.phase == "Running"
+      and now - since >= options.older // 1000 then
       return "NotReady", condition.message or "its readiness probe fails, or its node does not answer"
     end
   end
@@ -67,7 +69,7 @@ local function diagnose(pod, now)
     return "Terminating", finalizers ~= "" and "waits for its finalizers: " .. finalizers or "its containers do not end", 0
   end
   local status, cause, restarts = fromContainers(pod)
-  if not status then status, cause = fromConditions(pod) end
+  if not status then status, cause = fromConditions(pod, now) end
   return status, cause, restarts
 end
 

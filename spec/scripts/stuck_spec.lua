@@ -77,4 +77,18 @@ describe("moonpool run stuck", function()
     assert.equal("its node lost is not ready: Kubelet stopped posting node status.", strayCause())
     assert.same({ "Terminating", "waits for its finalizers: example.com/hold" }, { rows[2].status, rows[2].cause })
   end)
+
+  it("gives a pod that was ready some time", function()
+    local client <close> = clusters:client "sim-3"
+    local name = assert(client.resources.pod.list { namespace = "shop", labelSelector = "app=indexer" }).items[1].metadata.name
+    local function status(ago)
+      assert(client.resources.pod.patch(name, { status = { phase = "Running", containerStatuses = { { name = "indexer", image = "i",
+        imageID = "", ready = false, restartCount = 0, state = { running = {} }, lastState = {} } },
+        conditions = { { type = "Ready", status = "False", lastTransitionTime = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() - ago) } } } },
+        { namespace = "shop", subresource = "status", patchType = "merge" }))
+      return causes(clusters:json("stuck", "-n", "shop").items, "sim-3").indexer
+    end
+    assert.is_nil(status(60))
+    assert.matches("^NotReady: its readiness probe fails", status(600))
+  end)
 end)
