@@ -465,7 +465,7 @@ describe("the prompt with many contexts", function()
     local function accepted() return clusters.sim:stats(name).connections.accepted end
     program.withFile(manyContexts(clusters.sim), function(path)
       local before = accepted()
-      local term <close> = terminal.start { kubeconfig = path, arguments = "--context '*'" }
+      local term <close> = terminal.start { kubeconfig = path, arguments = "--context '*'", columns = 110, rows = 60 }
       term:line "tostring(clusters)"
       term:waitFor "not used yet"
       term:line ":use c1?"
@@ -482,6 +482,17 @@ describe("the prompt with many contexts", function()
       term:line "#clusters:client('c11').core.listNamespace().items > 0"
       term:waitFor "^true$"
       assert.is_true(accepted() > before)
+      -- What waits for those that are dead holds nobody up.
+      term:line ":events off"
+      term:line ":use *"
+      term:waitFor "^50 contexts: c1, c2"
+      term:line("moonpool.spawn(function() print(clusters:each(function(c) return c.core.listNamespace() end, "
+        .. "{ concurrency = 50, timeout = 5000 })) end)")
+      term:type "'typed mean"
+      term:waitFor "^40 of 50 clusters, 10 failed: "
+      term:waitUntil("the line", function() return term:last():find "> 'typed mean$" end)
+      term:line "while'"
+      term:waitFor "^typed meanwhile$"
     end)
   end)
 end)
