@@ -106,19 +106,29 @@ local function useKubeConfig()
   return true
 end
 
+local protected, allowed ---@type moonpool.core.Selector?, moonpool.core.Selector?
+
 --- Writes to these clusters are refused from now on (of all that the file protects, but those).
----@param allowed string[]? patterns
+---@param patterns string[]?
 ---@return true?
 ---@return string? problem
-function program.allowProtected(allowed)
-  local selector, err
-  if allowed and #allowed > 0 then
-    selector, err = core.selector(allowed)
-    if not selector then return nil, "--allow-protected: " .. err.message end
+function program.allowProtected(patterns)
+  local err
+  if patterns and #patterns > 0 then
+    allowed, err = core.selector(patterns)
+    if not allowed then return nil, "--allow-protected: " .. err.message end
   end
   local list = program.setting "protected"
-  core.protect(list and #list > 0 and assert(core.selector(list)) or nil, selector)
+  protected = list and #list > 0 and assert(core.selector(list)) or nil
+  core.protect(protected, allowed)
   return true
+end
+
+--- Whether writes to a cluster of this name are refused.
+---@param name string
+---@return boolean
+function program.isProtected(name)
+  return protected ~= nil and protected:matches(name) and not (allowed and allowed:matches(name))
 end
 
 --- Begins with what the program was given (see core.givenOptions): reads the configuration.

@@ -156,6 +156,16 @@ local function manager(self)
   return clusters
 end
 
+--- Ends a script that is about to change something, before it has changed anything, where it may not in one of the clusters.
+local function refuseProtected(self, names)
+  for _, name in ipairs(names) do
+    if program.isProtected(name) then
+      self:fail(("nothing was changed: %s is protected; to change something in it, start with: moonpool --allow-protected '%s' run %s")
+        :format(name, name, self.name))
+    end
+  end
+end
+
 --- Calls fn(client, add, name) for every selected cluster, all at a time; add(row) adds a row, whose field `cluster` is set. What fn
 --- raises, or returns after nil, is why the cluster failed; rows that it had added stay. Rows about changes say in `result` how far
 --- each is.
@@ -169,7 +179,9 @@ function Script:collect(fn, more)
   local _ <close> = setmetatable({}, { __close = function()
     if self.writes and not results and not err then tellChanges(self, rowsOf) end
   end })
-  results, err = manager(self):each(function(client, name)
+  local clusters = manager(self)
+  if self.writes and not self.options.dry_run then refuseProtected(self, clusters:clusters(options.clusters, options.labels) or {}) end
+  results, err = clusters:each(function(client, name)
     local rows = {}
     rowsOf[name] = rows
     local _, problem = fn(client, function(row)

@@ -60,6 +60,25 @@ describe("moonpool run rollout", function()
       clusters:script("rollout", "restart", "-l", "app=web", "--waves", "1,x").err)
   end)
 
+  it("changes nothing anywhere when one of the clusters is protected", function()
+    program.withFile("protected: [sim-3]\n", function(path)
+      local function rollout(...)
+        local words = { "--config", path, ... }
+        for _, word in ipairs { "run", "rollout", "scale", "web", "-n", "shop", "--replicas", "3", "-c", "sim-?" } do
+          words[#words + 1] = word
+        end
+        return clusters:run(table.unpack(words))
+      end
+      local result = rollout()
+      assert.same({ 1, "" }, { result.code, result.out })
+      assert.matches("^moonpool run rollout: nothing was changed: sim%-3 is protected; .* %-%-allow%-protected 'sim%-3' run rollout\n$",
+        result.err)
+      assert.same({ 2, 2, 2 }, each(replicas))
+      assert.equal(0, rollout("--allow-protected", "sim-3").code)
+      assert.same({ 3, 3, 3 }, each(replicas))
+    end)
+  end)
+
   it("stops after the first wave when that does not become available", function()
     local document, result = clusters:json("rollout", "scale", "web", "-n", "shop", "--replicas", "400", "--timeout", "2s")
     assert.equal(4, result.code)
