@@ -17,7 +17,8 @@ JOBS     ?= $(shell nproc)
 # Debian packages: to build, to test (on real servers too), to check, to measure. Each target installs what it needs.
 BUILD_PACKAGES = gcc libc6-dev pkg-config lua5.4 liblua5.4-dev libcurl4-openssl-dev libyaml-dev libcjson-dev libssl-dev \
                  libuv1-dev libmicrohttpd-dev libgnutls28-dev zlib1g-dev libedit-dev lua-argparse ca-certificates
-TEST_PACKAGES  = lua-busted libcmocka-dev nghttp2-proxy curl python3 procps bsdutils tinyproxy-bin microsocks tmux less zsh fish mandoc luarocks dpkg-dev
+TEST_PACKAGES  = lua-busted libcmocka-dev nghttp2-proxy curl python3 procps bsdutils tinyproxy-bin microsocks tmux less \
+                 zsh fish mandoc luarocks dpkg-dev binutils xz-utils
 REAL_PACKAGES  = etcd-server openssl curl python3 squid kubectl=kubernetes-client
 LINT_PACKAGES  = clang-format lua-check mandoc
 DEB_PACKAGES   = dpkg-dev binutils xz-utils

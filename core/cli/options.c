@@ -216,7 +216,10 @@ void options_print_subcommands(FILE *out) {
 
 /* Prints text right of a margin, wrapped, and the end of the line. What has been printed ends at a column. */
 static void print_wrapped(FILE *out, const char *text, int margin, int column) {
-  if (column >= margin) column = fprintf(out, "\n") - 1;
+  if (column >= margin) {
+    fputc('\n', out);
+    column = 0;
+  }
   fprintf(out, "%*s", margin - column, "");
   column = margin;
   while (*text) {

@@ -80,7 +80,11 @@ local function splitCommand(words)
 end
 
 local function temporaryPath()
-  local directory = os.getenv("XDG_RUNTIME_DIR") or os.getenv("TMPDIR") or "/tmp"
+  local directory = "/tmp"
+  for _, variable in ipairs { "TMPDIR", "XDG_RUNTIME_DIR" } do -- the later goes first; an empty one says nothing
+    local value = os.getenv(variable)
+    if value and value ~= "" then directory = value end
+  end
   return ("%s/moonpool-sim-%s.kubeconfig"):format(directory, sim.randomHex(4))
 end
 
