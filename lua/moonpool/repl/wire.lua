@@ -28,7 +28,7 @@ local function valid(text)
 end
 wire.valid = valid
 
-wire.patience = 5000 -- ms until the console has begun
+wire.patience = 3000 -- ms until the console has begun
 
 local piece = 32768 -- bytes of text in a message
 
