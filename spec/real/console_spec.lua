@@ -23,7 +23,7 @@ describe("on real API servers", function()
     shares = server:shares(100)
     assert.equal(0, shares[two])
 
-    assert.matches(one .. " +healthy", server:value ":clusters")
+    assert.matches("\n" .. one:gsub("%-", "%%-") .. " +healthy", server:value ":clusters")
     server:goesOn()
     assert.matches("failed: 0\n$", server:finish())
   end)
