@@ -279,7 +279,7 @@ static void asks_a_silent_server_whether_it_is_there(void **state) {
   for (int i = 1; i <= 3; i++) { /* it is, and takes its time */
     pass(10100);
     assert_true(comes_to("/livez", asked + i));
-    sleep_ms(50); /* and the answer back */
+    sleep_ms(200); /* and the answer back */
   }
   assert_int_equal(count_of(&call->ends) + count_of(&l.losses), 0);
   attempt_abort(call);
@@ -325,14 +325,14 @@ static void lets_a_stream_be_silent_for_longer(void **state) {
   watch->request.streaming = true;
   attempt_start(watch);
   assert_true(becomes(&watch->header_calls, 1));
-  sleep_ms(50); /* its first bytes */
+  sleep_ms(200); /* its first bytes */
   moon_clock_set_ms(moon_clock_now_ms());
   int asked = tls_server_count(server, "/livez");
   pass(29000);
   assert_int_equal(tls_server_count(server, "/livez"), asked);
   pass(1100);
   assert_true(comes_to("/livez", asked + 1));
-  sleep_ms(50);
+  sleep_ms(200);
   dig_black_hole();
   pass(30100);
   pass(4100); /* found within 45 s */
