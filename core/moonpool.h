@@ -375,14 +375,16 @@ moon_status moon_runtime_run(moon_runtime *runtime, moon_error **err);
 /* Runs for so many ms, whatever there is to do; 0: does what is ready now. MOON_CANCELLED: interrupted. */
 moon_status moon_runtime_poll(moon_runtime *runtime, int64_t ms, moon_error **err);
 /* For a host with a loop of its own: wait until `*fd` can be read, but no longer than `*timeout_ms` (-1: no limit),
- * then call moon_runtime_poll(runtime, 0, ...), and ask again. The descriptor is the runtime's, and the same always. */
+ * then call moon_runtime_poll(runtime, 0, ...), and ask again. The descriptor is the runtime's, and the same always.
+ * For the thread that uses the runtime, while it does not run. */
 void moon_runtime_next(moon_runtime *runtime, int *fd, int64_t *timeout_ms);
 
 /* From any thread: ends what runs the runtime now with MOON_CANCELLED. The Lua code that runs is stopped wherever it
- * is, also in an endless loop, and with it the task that the call is for; tasks that wait stay, and go on when the
- * runtime runs again. When nothing runs it, nothing happens: a host that means to end has a flag of its own beside it.
- * The host sees to it that the runtime is not freed meanwhile. The thread that runs is reached by the signal SIGURG,
- * whose handler moonpool installs with the first runtime; the handler that was there before is called too. */
+ * is, also in an endless loop, and with it the task that the call is for (what these hold is closed first, which is not
+ * stopped); tasks that wait stay, and go on when the runtime runs again. When nothing runs it, nothing happens: a host
+ * that means to end has a flag of its own beside it. The host sees to it that the runtime is not freed meanwhile. The
+ * thread that runs is reached by the signal SIGURG, whose handler moonpool installs with the first runtime; the handler
+ * that was there before is called too. */
 void moon_runtime_interrupt(moon_runtime *runtime);
 
 #ifdef __cplusplus
