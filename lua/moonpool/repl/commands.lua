@@ -59,7 +59,7 @@ all.use = { usage = ":use PATTERN...", text = "works on these contexts: names, g
     local names, problem = session.scope:use(patterns)
     if not names then return session:say("error: " .. show.errorText(problem)) end
     session.names.own.client = nil
-    session:say(("%d context%s: %s"):format(#names, #names == 1 and "" or "s",
+    session:say(("%d %s%s: %s"):format(#names, session.scope.what, #names == 1 and "" or "s",
       tables.cut(table.concat(names, ", "), math.max(20, session:view().width - 16))))
   end }
 

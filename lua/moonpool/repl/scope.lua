@@ -7,6 +7,7 @@ local program = require "moonpool.program"
 local scope = {}
 
 ---@class moonpool.repl.Scope
+---@field what string it chooses from: "context" or "cluster"
 ---@field label fun(self): string what calls go to, as the prompt says it
 ---@field namespace fun(self): string? of calls that name none, where one was chosen
 ---@field setNamespace fun(self, name: string?): true?, string?
@@ -16,7 +17,7 @@ local scope = {}
 ---@field use fun(self, patterns: string[]): string[]?, any works on these from now on; returns them
 
 -- ----------------------------------------------------------------------------------------------------------- the program's own
-local own = {}
+local own = { what = "context" }
 
 function own:label() return program.label() end
 function own:namespace() return program.namespace() end
@@ -39,7 +40,7 @@ scope.own = own
 ---@field globals table
 ---@field patterns string[]?
 ---@field manager moonpool.ConnectionManager?
-local Running = {}
+local Running = { what = "cluster" }
 Running.__index = Running
 
 ---@param name string of the program
