@@ -292,7 +292,7 @@ function Resource.watch(options) end
 --- Waits until one object is as wished: a condition ("Available", "Ready=False"), "exists", "deleted", or a function that is given the object and returns true. Gives the object (true for "deleted"), or nil and an error of kind "timeout" that says what was last seen.
 --- 
 --- ```lua
---- assert(client.resources.deployments.wait("web", "Available", { namespace = "shop", timeout = 120000 }))
+--- assert(client.resources.deployments.wait("cart", "Available", { namespace = "shop", timeout = 120000 }))
 --- ```
 ---@param name string
 ---@param condition? string|fun(object: table): boolean

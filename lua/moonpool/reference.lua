@@ -2325,7 +2325,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Error?",},},
-     ["text"]="Waits until one object is as wished: a condition (\"Available\", \"Ready=False\"), \"exists\", \"deleted\", or a function that is given the object and returns true. Gives the object (true for \"deleted\"), or nil and an error of kind \"timeout\" that says what was last seen.\n\n```lua\nassert(client.resources.deployments.wait(\"web\", \"Available\", { namespace = \"shop\", timeout = 120000 }))\n```",},},
+     ["text"]="Waits until one object is as wished: a condition (\"Available\", \"Ready=False\"), \"exists\", \"deleted\", or a function that is given the object and returns true. Gives the object (true for \"deleted\"), or nil and an error of kind \"timeout\" that says what was last seen.\n\n```lua\nassert(client.resources.deployments.wait(\"cart\", \"Available\", { namespace = \"shop\", timeout = 120000 }))\n```",},},
    ["parents"]={},
    ["text"]="The verbs on a kind. They are called with a dot: client.resources.pods.list { namespace = \"default\" }.",
    ["word"]="client.resources.<kind>",},

@@ -299,7 +299,7 @@ local waitOptions = check.declare("moonpool.WaitOptions", { namespace = "string"
 --- nil and an error of kind "timeout" that says what was last seen.
 ---
 --- ```lua
---- assert(client.resources.deployments.wait("web", "Available", { namespace = "shop", timeout = 120000 }))
+--- assert(client.resources.deployments.wait("cart", "Available", { namespace = "shop", timeout = 120000 }))
 --- ```
 ---@param name string
 ---@param condition string|fun(object: table): boolean?

@@ -116,7 +116,7 @@ end
 --- Runs a command in the document's session: what it exports, and where it goes, holds for the next ones.
 function Document:shell(command)
   local session = self.base .. "/session"
-  return program.shell("bash -c " .. quote((". %s\n%s\ncode=$?\n{ export -p; echo cd \"$PWD\"; } > %s\nexit $code"):format(
+  return program.shell("timeout -k 2 30 bash -c " .. quote((". %s\n%s\ncode=$?\n{ export -p; echo cd \"$PWD\"; } > %s\nexit $code"):format(
     session, command, session)))
 end
 
