@@ -3,6 +3,7 @@ local core = require "moonpool.core"
 local eventually = require "spec.support.eventually"
 local moonpool = require "moonpool"
 local process = require "spec.support.process"
+local program = require "spec.support.program"
 local Relay = require "spec.support.socket_relay"
 local sim = require "moonpool.sim"
 
@@ -105,6 +106,17 @@ describe("a server behind a Unix socket", function()
       endpoints = { "https://127.0.0.1:1" } }
     assert.is_nil(added)
     assert.matches("expected unix:///path, as its server", err.message, 1, true)
+  end)
+
+  it("is a case for the doctor when it is not there", function()
+    local path = os.tmpname()
+    local file <close> = assert(io.open(path, "wb"))
+    file:write("clusters: [{name: c, cluster: {server: 'unix:///nowhere/api.sock'}}]\ncontexts: [{name: x, context: {cluster: c}}]\n")
+    file:close()
+    local result = program.run("--kubeconfig", path, "doctor")
+    os.remove(path)
+    assert.matches("unix:///nowhere/api.sock: cannot connect: No such file", result.out, 1, true)
+    assert.matches("is the program that makes this socket", result.out, 1, true)
   end)
 
   it("needs a whole path", function()

@@ -7,13 +7,21 @@ local function day(seconds) return os.date("!%Y-%m-%d", seconds) end
 
 local function host(facts) return facts.server and facts.server:match "^%a+://%[?([^/%]:]+)" or "HOST" end
 
+--- The hint where the server is a name and a port; a Unix socket has another one.
+local function orSocket(hint)
+  return function(facts)
+    if not (facts.server and facts.server:find "^unix:") then return hint end
+    return "is the program that makes this socket (kubectl proxy --unix-socket=PATH) running, and may you open it?"
+  end
+end
+
 hints.context = "correct the kubeconfig: see `kubectl config view`"
 hints.credentials = "look at the user entry of the context: files that it names must be readable, a plugin must be installed and logged in"
 
 hints.name = function(facts) return ("is `server` spelled right, is the VPN up? Try: getent hosts %s"):format(host(facts)) end
 hints.nameSilent = "the name server does not answer: look at /etc/resolv.conf and the VPN"
-hints.refused = "the host is up, but nothing listens there: is the API server running, is the port in `server` right?"
-hints.unreachable = "there is no way to that address: is the VPN up, is the network there?"
+hints.refused = orSocket("the host is up, but nothing listens there: is the API server running, is the port in `server` right?")
+hints.unreachable = orSocket("there is no way to that address: is the VPN up, is the network there?")
 hints.silent = "packets are dropped on the way (a firewall, a security group, a VPN that is down), or the host is off"
 hints.sessionSilent = "something takes the connection and then says nothing: an API server that is stopped or overloaded, or a load "
   .. "balancer without anybody behind it"
