@@ -1080,7 +1080,7 @@ local http = {}
 --- Listens for HTTP/1.1 and calls `handler` for every request, in a task of its own. Keeps the program alive until it is closed. Fails, with an error of kind "config", where it cannot listen.
 --- 
 --- ```lua
---- local server <close> = assert(moonpool.http.listen { port = 9100, handler = function(request)
+--- local server <close> = assert(moonpool.http.listen { port = 9464, handler = function(request)
 ---   if request.path ~= "/metrics" then return 404, "try /metrics\n" end
 ---   return 200, "up 1\n"
 --- end })
@@ -1094,7 +1094,7 @@ function http.listen(options) end
 ---@class moonpool.HttpServer
 ---@field address string
 ---@field port integer
----@field url string "http://127.0.0.1:9100"
+---@field url string "http://127.0.0.1:9464"
 local HttpServer = {}
 
 --- Stops listening, and cuts off the clients that are there. Twice is fine; also at the end of a scope (`<close>`).

@@ -37,7 +37,7 @@ local known = check.declare("moonpool.HttpOptions",
 ---@class moonpool.HttpServer
 ---@field address string
 ---@field port integer
----@field url string "http://127.0.0.1:9100"
+---@field url string "http://127.0.0.1:9464"
 local HttpServer = {}
 HttpServer.__index = HttpServer
 public.classes["moonpool.HttpServer"] = HttpServer
@@ -99,7 +99,7 @@ end
 --- with an error of kind "config", where it cannot listen.
 ---
 --- ```lua
---- local server <close> = assert(moonpool.http.listen { port = 9100, handler = function(request)
+--- local server <close> = assert(moonpool.http.listen { port = 9464, handler = function(request)
 ---   if request.path ~= "/metrics" then return 404, "try /metrics\n" end
 ---   return 200, "up 1\n"
 --- end })

@@ -1432,7 +1432,7 @@ return {
      ["type"]="integer",},
     {
      ["name"]="url",
-     ["text"]="\"http://127.0.0.1:9100\"",
+     ["text"]="\"http://127.0.0.1:9464\"",
      ["type"]="string",},},
    ["functions"]={
     {
@@ -2816,7 +2816,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Error?",},},
-     ["text"]="Listens for HTTP/1.1 and calls `handler` for every request, in a task of its own. Keeps the program alive until it is closed. Fails, with an error of kind \"config\", where it cannot listen.\n\n```lua\nlocal server <close> = assert(moonpool.http.listen { port = 9100, handler = function(request)\n  if request.path ~= \"/metrics\" then return 404, \"try /metrics\\n\" end\n  return 200, \"up 1\\n\"\nend })\n```",},},
+     ["text"]="Listens for HTTP/1.1 and calls `handler` for every request, in a task of its own. Keeps the program alive until it is closed. Fails, with an error of kind \"config\", where it cannot listen.\n\n```lua\nlocal server <close> = assert(moonpool.http.listen { port = 9464, handler = function(request)\n  if request.path ~= \"/metrics\" then return 404, \"try /metrics\\n\" end\n  return 200, \"up 1\\n\"\nend })\n```",},},
    ["parents"]={},
    ["text"]="HTTP servers of scripts.",
    ["word"]="moonpool.http",},
