@@ -172,7 +172,7 @@ end
 --- another manager are a conflict unless `force`. Waits.
 ---
 --- ```lua
---- assert(client.resources.configmaps.apply { metadata = { name = "motd", namespace = "shop" }, data = { text = "hello" } })
+--- assert(client.resources.configmaps.apply { metadata = { name = "motd", namespace = "default" }, data = { text = "hello" } })
 --- ```
 ---@param object table
 ---@param options moonpool.PatchOptions|moonpool.ResourceOptions|nil

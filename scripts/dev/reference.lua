@@ -106,6 +106,9 @@ local function readable(default, text)
   return default
 end
 
+--- The same of a key of the configuration.
+local function readableKey(default, type) return readable(inCode(default), type == "milliseconds" and "ms" or "") end
+
 local function publicFunction(word, separator, fn)
   local parameters, names = {}, {}
   for _, name in ipairs(fn.arguments) do
@@ -358,7 +361,7 @@ end
 -- ---------------------------------------------------------------------------------------------------- writing
 local program = arg[-1] or "moonpool"
 local outputs = {
-  { path = "docs/reference.md", text = require "reference_markdown"(model, subjects.list, program) },
+  { path = "docs/reference.md", text = require "reference_markdown"(model, subjects.list, program, readableKey) },
   { path = "lua/meta/moonpool.lua", text = require "reference_meta"(model, subjects.list) },
   { path = "lua/moonpool/reference.lua", text = require "reference_data"(model) },
 }

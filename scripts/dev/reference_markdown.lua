@@ -1,5 +1,6 @@
 -- reference_markdown.lua: the reference as Markdown, for people.
 local commands = require "moonpool.repl.commands"
+local config = require "moonpool.config"
 local core = require "moonpool.core"
 
 --- What links to headings look like; the second one of a name gets a number.
@@ -39,7 +40,7 @@ end
 --- The name of a class without "moonpool.", as headings have it.
 local function short(name) return (name:gsub("^moonpool%.", "")) end
 
-return function(model, subjects, program)
+return function(model, subjects, program, readable)
   local out, anchors = {}, anchorsOf(subjects, model)
   local function line(...) out[#out + 1] = table.concat { ... } end
   local function paragraph(text)
@@ -159,6 +160,23 @@ return function(model, subjects, program)
     for _, one in ipairs(described.exitCodes) do line("| ", tostring(one.code), " | ", prose(one.text), " |") end
     line ""
     for _, one in ipairs { "sim", "doctor" } do line("### moonpool ", one, "\n\n```\n", helpOf(one), "\n```\n") end
+  end
+
+  function special.configuration()
+    line "The file `moonpool.yaml` in `$XDG_CONFIG_HOME/moonpool` (`~/.config/moonpool`), or the one that `--config` or `$MOONPOOL_CONFIG`"
+    line "names. An option goes before a variable, a variable before the file, the file before the default.\n"
+    line "| key | value | default | |\n|---|---|---|---|"
+    for _, key in ipairs(config.keys) do
+      local others = {}
+      if key.option then others[1] = code("--" .. key.option) end
+      if key.variable then others[#others + 1] = code("$" .. key.variable) end
+      local default = key.default ~= nil and readable(key.default, key.type) or ""
+      line("| ", code(key.name), " | ", cell(key.means), " | ", default, " | ", cell(prose(key.text)), #others > 0
+        and ". Also " .. table.concat(others, ", ") or "", " |")
+    end
+    line "\n| variable | |\n|---|---|"
+    for _, variable in ipairs(config.variables) do line("| ", code(variable.name), " | ", cell(prose(variable.text)), " |") end
+    line ""
   end
 
   line "# Reference\n"

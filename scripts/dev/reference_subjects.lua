@@ -60,6 +60,7 @@ names the argument and what was expected.]], classes = { "moonpool.Error", "moon
       "moonpool.Column" } },
   { title = "At the prompt", name = "prompt" },
   { title = "The program", name = "program" },
+  { title = "Its configuration", name = "configuration" },
 }
 
 return subjects

@@ -114,6 +114,13 @@ describe("help", function()
     says(nil, ":use PATTERN", "help(x)")
   end)
 
+  it("knows the keys of the configuration and the variables of the environment", function()
+    local config = require "moonpool.config"
+    for _, key in ipairs(config.keys) do says(key.name, key.name .. ", a key of moonpool.yaml") end
+    for _, variable in ipairs(config.variables) do says(variable.name:match "[%w_]+", variable.name .. ", in the environment") end
+    says("MOONPOOL_STRATEGY", "strategy, a key of moonpool.yaml", "default round-robin")
+  end)
+
   it("names the nearest for what it does not know", function()
     says("maxConections", 'did you mean "maxConnections"?')
     says("aquire", 'did you mean "acquire"?')

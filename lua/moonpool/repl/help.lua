@@ -218,6 +218,25 @@ local function indexProgram()
   end
 end
 
+--- The keys of moonpool.yaml, and the variables of the environment.
+local function indexConfiguration()
+  local config = require "moonpool.config"
+  for _, key in ipairs(config.keys) do
+    local ways = { key.option and "--" .. key.option }
+    ways[#ways + 1] = key.variable and "$" .. key.variable
+    local default = key.default ~= nil and ", default " .. tostring(key.default):gsub("%.0$", "") or ""
+    local text = ("%s%s: %s%s"):format(key.means, default, key.text, #ways > 0 and ". Also " .. table.concat(ways, ", ") or "")
+    add({ title = key.name .. ", a key of moonpool.yaml", brief = text, render = function(width) return wrapped(text, width, 0) end },
+      key.name, key.name:match "[^%.]*$", key.variable)
+  end
+  for _, variable in ipairs(config.variables) do
+    local names = {}
+    for name in variable.name:gmatch "[%w_]+" do names[#names + 1] = name end
+    add({ title = variable.name .. ", in the environment", brief = variable.text,
+      render = function(width) return wrapped(variable.text, width, 0) end }, table.unpack(names))
+  end
+end
+
 local function build()
   if index then return end
   index = {}
@@ -231,6 +250,7 @@ local function build()
   for _, name in ipairs(check.keys(reference.lists)) do indexList(name, reference.lists[name]) end
   indexPrompt()
   indexProgram()
+  indexConfiguration()
 end
 
 -- ---------------------------------------------------------------------------------------------------- words
