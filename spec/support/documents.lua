@@ -108,7 +108,7 @@ function documents.open(kubeconfig)
   writeAll(base .. "/pkgconfig/moonpool.pc", pc)
   writeAll(base .. "/session", ([[
 cd %s; export HOME=%s/home PATH=%s/bin:$PATH PKG_CONFIG_PATH=%s/pkgconfig LD_LIBRARY_PATH=%s/lib LUA_CPATH='%s/lib/?.so;;'
-unset KUBECONFIG XDG_CONFIG_HOME XDG_STATE_HOME
+unset KUBECONFIG MOONPOOL_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
 ]]):format(self.folder, base, base, base, build, build))
   return self
 end
