@@ -108,15 +108,17 @@ function documents.open(kubeconfig)
   writeAll(base .. "/pkgconfig/moonpool.pc", pc)
   writeAll(base .. "/session", ([[
 cd %s; export HOME=%s/home PATH=%s/bin:$PATH PKG_CONFIG_PATH=%s/pkgconfig LD_LIBRARY_PATH=%s/lib LUA_CPATH='%s/lib/?.so;;'
-unset KUBECONFIG MOONPOOL_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
+unset KUBECONFIG XDG_CONFIG_HOME XDG_STATE_HOME
 ]]):format(self.folder, base, base, base, build, build))
   return self
 end
 
---- Runs a command in the document's session: what it exports, and where it goes, holds for the next ones.
+--- Runs a command in the document's session: what it exports, and where it goes, holds for the next ones. (The specs' own
+--- MOONPOOL_CONFIG would hide the configuration that documents write.)
 function Document:shell(command)
   local session = self.base .. "/session"
-  return program.shell("timeout -k 2 30 bash -c " .. quote((". %s\n%s\ncode=$?\n{ export -p; echo cd \"$PWD\"; } > %s\nexit $code"):format(
+  return program.shell("timeout -k 2 30 bash -c " .. quote((
+    "unset MOONPOOL_CONFIG; . %s\n%s\ncode=$?\n{ export -p; echo cd \"$PWD\"; } > %s\nexit $code"):format(
     session, command, session)))
 end
 
@@ -126,7 +128,7 @@ local function check(result, wanted, command)
 end
 
 function Document:inBackground(command)
-  local one = process.start(("bash -c %s"):format(quote((". %s/session; exec %s"):format(self.base, command))))
+  local one = process.start(("bash -c %s"):format(quote(("unset MOONPOOL_CONFIG; . %s/session; exec %s"):format(self.base, command))))
   self.background[#self.background + 1] = { command = command, process = one }
   process.waitUntil(function() return one:text() ~= "" or not process.running(one.pid) end, command)
   assert(process.running(one.pid), command .. "\nended:\n" .. one:text())
