@@ -262,7 +262,7 @@ function Resource.patch(name, patch, options) end
 --- Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default "moonpool"). Fields of another manager are a conflict unless `force`. Waits.
 --- 
 --- ```lua
---- assert(client.resources.configmaps.apply { metadata = { name = "motd", namespace = "shop" }, data = { text = "hello" } })
+--- assert(client.resources.configmaps.apply { metadata = { name = "motd", namespace = "default" }, data = { text = "hello" } })
 --- ```
 ---@param object table
 ---@param options moonpool.PatchOptions|moonpool.ResourceOptions|nil

@@ -2252,7 +2252,7 @@ return {
       {
        ["text"]="",
        ["type"]="moonpool.Error?",},},
-     ["text"]="Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default \"moonpool\"). Fields of another manager are a conflict unless `force`. Waits.\n\n```lua\nassert(client.resources.configmaps.apply { metadata = { name = \"motd\", namespace = \"shop\" }, data = { text = \"hello\" } })\n```",},
+     ["text"]="Server-side apply: makes the object or brings its fields to these values, as `fieldManager` (default \"moonpool\"). Fields of another manager are a conflict unless `force`. Waits.\n\n```lua\nassert(client.resources.configmaps.apply { metadata = { name = \"motd\", namespace = \"default\" }, data = { text = \"hello\" } })\n```",},
     {
      ["call"]="client.resources.<kind>.delete(name, options)",
      ["name"]="delete",
