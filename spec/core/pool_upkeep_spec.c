@@ -21,9 +21,9 @@ static void idle_connections_are_checked_once_per_interval(void **state) {
   options.health_check_interval_ms = 1000;
   options.health_check_timeout_ms = 77;
   fixture_start(&fix, &options);
-  fake_net_advance(&fix.fake, 899);
+  fake_net_advance(&fix.fake, 899 - MOON_WARM_UP_PAUSE_MS); /* one of them is older by that */
   assert_int_equal(fix.fake.checks, 0);
-  fake_net_advance(&fix.fake, 201);
+  fake_net_advance(&fix.fake, 201 + MOON_WARM_UP_PAUSE_MS);
   assert_int_equal(fix.fake.checks, 2);
   assert_int_equal(fix.fake.last_timeout_ms, 77);
   fake_net_advance(&fix.fake, 100000);
