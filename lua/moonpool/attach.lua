@@ -217,7 +217,7 @@ function attach.main(...)
     if greeting.sessions > 1 then
       self.terminal:notice(("%d are attached: what you assign, they all see"):format(greeting.sessions))
     end
-    self.terminal:openHistory()
+    if require("moonpool.program").setting "history" then self.terminal:openHistory() end
     self:listen()
     return self
   end

@@ -119,6 +119,17 @@ local function newSession(membership, selector, label, guard)
   return self
 end
 
+--- The protected ones among those that it chooses from.
+---@return string[]
+function Balanced:protectedNames()
+  local found = {}
+  for _, name in ipairs(self.membership.handle:names(self.selector)) do
+    local member = self.membership.members[name]
+    if member and member.session.info.protected then found[#found + 1] = name end
+  end
+  return found
+end
+
 --- Runs a request in whichever cluster the manager chooses; the third value says in which. Waits.
 ---@param message moonpool.core.Request
 ---@param object any what the body was made from
@@ -133,7 +144,7 @@ function Balanced:call(message, object)
     return callIn(member, message)
   end
   refusePlaces(message, object)
-  local objection = session.objection("any of " .. self.info.name, message)
+  local objection = session.objection(self, "any of " .. self.info.name, message)
   if objection then return nil, objection end
   local membership, selection = self.membership, self.selection
   selection.key = message.key

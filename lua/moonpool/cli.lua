@@ -3,8 +3,10 @@
 
 local cli = {}
 
---- Those that have nothing to do with the user's clusters, and for which no configuration is read.
-cli.apart = { version = true, sim = true, completion = true, attach = true }
+--- Subcommands that have nothing to do with the user's clusters: "nothing": they do not even read the configuration; "settings": they
+--- select no contexts.
+---@type table<string, "nothing"|"settings">
+cli.needs = { version = "nothing", sim = "nothing", completion = "nothing", attach = "settings" }
 
 ---@param ... string
 ---@return integer

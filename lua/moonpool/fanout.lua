@@ -112,7 +112,7 @@ end
 
 -- ---------------------------------------------------------------------------------------------------- selection
 
-local function isPlainName(pattern) return not pattern:find "[%*%?%[\\]" and not pattern:find "^[%^/]" end
+local function isPlainName(pattern) return not pattern:find "[%*%?%[\\]" and not pattern:find "^[%^/@]" end
 
 --- The clusters that the patterns name one by one, and that are not there: they were meant.
 local function missingNames(clusters, patterns, found)

@@ -107,15 +107,18 @@ local function useKubeConfig()
 end
 
 local protected, allowed ---@type moonpool.core.Selector?, moonpool.core.Selector?
+local allowedPatterns = {} ---@type string[]
 
---- Writes to these clusters are refused from now on (of all that the file protects, but those).
----@param patterns string[]?
+--- From now on clusters that are made refuse writes if they are protected, but for those that these patterns, and those that were given
+--- before, select.
+---@param patterns string[]
 ---@return true?
 ---@return string? problem
 function program.allowProtected(patterns)
+  table.move(patterns, 1, #patterns, #allowedPatterns + 1, allowedPatterns)
   local err
-  if patterns and #patterns > 0 then
-    allowed, err = core.selector(patterns)
+  if #allowedPatterns > 0 then
+    allowed, err = core.selector(allowedPatterns)
     if not allowed then return nil, "--allow-protected: " .. err.message end
   end
   local list = program.setting "protected"
@@ -136,7 +139,8 @@ end
 ---@return true?
 ---@return string? problem
 function program.start(given)
-  if core.subcommand and require("moonpool.cli").apart[core.subcommand] then return true end
+  local needs = core.subcommand and require("moonpool.cli").needs[core.subcommand]
+  if needs == "nothing" then return true end
   local problem
   settings, problem = config.load(given)
   if not settings then return nil, problem end
@@ -146,9 +150,10 @@ function program.start(given)
     core.isReadOnly = true
     core.refuseWrites()
   end
+  if needs == "settings" then return true end
   local ok
   ok, problem = useKubeConfig()
-  if ok then ok, problem = program.allowProtected(given["allow-protected"]) end
+  if ok then ok, problem = program.allowProtected(given["allow-protected"] or {}) end
   if ok then ok, problem = program.selectContexts(settings.contexts or {}, originOf "contexts") end
   return ok, problem
 end

@@ -63,7 +63,11 @@ function script.new(name, description, features)
     parser:option("-n --namespace", "Only in this namespace. Default: in all."):argname("NAME")
     parser:option("-l --selector", "Only objects with these labels: 'app=web,tier!=db'."):argname("LABELS")
   end
-  if features.writes then parser:flag("--dry-run", "Have the servers check everything, and change nothing.") end
+  if features.writes then
+    parser:flag("--dry-run", "Have the servers check everything, and change nothing.")
+    parser:option("--allow-protected", "Change something also in these contexts, which the configuration protects."):argname("PATTERN")
+      :count("*"):target("allowProtected")
+  end
   if features.check then parser:flag("--check", ("End with 1 when %s."):format(features.check)) end
   return setmetatable({ name = name, parser = parser, writes = features.writes, rows = {}, clusters = {} }, Script)
 end
@@ -105,6 +109,10 @@ end
 function Script:parse()
   local options = self.parser:parse()
   self.options = options
+  if options.allowProtected and #options.allowProtected > 0 then
+    local ok, problem = program.allowProtected(options.allowProtected)
+    if not ok then self:usage(problem) end
+  end
   if #options.clusters == 0 then options.clusters = options.labels and not core.selectedContexts and { "*" } or nil end
   if options.clusters and not core.selectedContexts then
     local ok, problem = program.selectContexts(options.clusters, "--clusters")

@@ -22,16 +22,18 @@ local session = {}
 --- Is told how each call ended.
 ---@alias moonpool.CallObserver fun(cluster: string, message: moonpool.core.Request, err: moonpool.Error?, duration: number)
 
---- Is asked before a call that may change something; nil: go on, else the error that the call ends with. May wait.
----@type (fun(cluster: string, message: moonpool.core.Request): moonpool.Error?)?
+--- Is asked before a call that may change something; nil: go on, else the error that the call ends with. May wait, and may approve of
+--- the message. `protected`: the clusters among those that it may go to that refuse writes which nobody approved of.
+---@type (fun(cluster: string, message: moonpool.core.Request, protected: string[]): moonpool.Error?)?
 session.beforeWrite = nil
 
 --- Why a call is not to be made.
----@param cluster string
+---@param over moonpool.Session|moonpool.BalancedSession
+---@param cluster string how messages call where it goes
 ---@param message moonpool.core.Request
 ---@return moonpool.Error?
-function session.objection(cluster, message)
-  if session.beforeWrite and core.mayChange(message) then return session.beforeWrite(cluster, message) end
+function session.objection(over, cluster, message)
+  if session.beforeWrite and core.mayChange(message) then return session.beforeWrite(cluster, message, over:protectedNames()) end
 end
 
 -- What useNamespace overrides: the facts of each session, and the namespace that its context has.
@@ -95,6 +97,10 @@ local function checkOptions(self, message)
   end
 end
 
+--- The cluster's name, if it is protected.
+---@return string[]
+function Session:protectedNames() return { self.info.protected and self.info.name or nil } end
+
 --- Logs a server's warning, once.
 ---@param headers table<string, string>
 function Session:noteWarning(headers)
@@ -113,7 +119,7 @@ end
 function Session:call(message)
   if self.guard then self.guard() end
   checkOptions(self, message)
-  local objection = session.objection(self.info.name, message)
+  local objection = session.objection(self, self.info.name, message)
   if objection then return nil, objection end
   local observe = self.observe
   local start = observe and core.clock()

@@ -19,7 +19,8 @@ describe("completion offers", function()
     namespaces = function() return { "default", "kube-system" } end,
     namespace = function() return "shop" end,
     clusters = function() return { "prod-eu", "prod-us" } end,
-    contexts = function() return { "prod-eu", "stage" } end,
+    patterns = function() return { "@eu", "prod-eu", "prod-us" } end,
+    choices = function() return { "@eu", "prod-eu", "stage" } end,
     events = function() return { "failover" } end,
   }
 

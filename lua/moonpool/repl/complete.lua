@@ -12,7 +12,8 @@ local complete = {}
 ---@field namespaces fun(): string[]
 ---@field namespace fun(): string? of calls that name none
 ---@field clusters fun(): string[]
----@field contexts fun(): string[]
+---@field patterns fun(): string[] the clusters, and groups of them
+---@field choices fun(): string[] what :use takes
 ---@field events fun(): string[]
 
 local keywords = { "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil", "not",
@@ -110,7 +111,7 @@ local function calleeAt(text, globals)
 end
 
 -- ----------------------------------------------------------------------------------------------------------- candidates
-local clusterArguments = { client = true, acquire = true, lease = true, release = true, checkHealth = true, removeCluster = true,
+local clusterArguments = { acquire = true, lease = true, release = true, checkHealth = true, removeCluster = true,
   setWeight = true, enableCluster = true, disableCluster = true }
 
 --- Inside quotes.
@@ -118,7 +119,8 @@ local function texts(text, stack, quote, globals, sources)
   local before = text:sub(1, quote - 1)
   local option = before:match "([%a_][%w_]*)%s*=%s*$"
   if option == "namespace" then return sources.namespaces() end
-  if option == "cluster" or option == "clusters" or option == "context" then return sources.clusters() end
+  if option == "clusters" then return sources.patterns() end
+  if option == "cluster" or option == "context" then return sources.clusters() end
   local opener = stack[#stack]
   if not opener then return {} end
   if opener.char == "[" then
@@ -136,6 +138,7 @@ local function texts(text, stack, quote, globals, sources)
   if argument == "namespace" then return sources.namespaces() end
   if argument == "name" and callee.resource then return sources.objects(about.name, about.entry, sources.namespace()) end
   if argument == "name" and about.entry then return sources.objects(about.entry.plural, about.entry, nil) end
+  if position == 1 and (callee.name == "client" or callee.name == "clusters") then return sources.patterns() end
   if position == 1 and clusterArguments[callee.name] then return sources.clusters() end
   if position == 1 and (callee.name == "on" or callee.name == "once") then return sources.events() end
   return {}
@@ -238,7 +241,7 @@ function complete.line(line, globals, sources)
   if command == "watch" or command == "time" then return complete.code(rest, globals, sources) end
   local partial = rest:match "%S*$"
   local list = {}
-  if command == "use" then list = sources.contexts()
+  if command == "use" then list = sources.choices()
   elseif command == "ns" then list = sources.namespaces()
   elseif command == "events" or command == "trace" then list = onOff
   elseif command == "set" then list = commands.settings[rest:match "^(%S+)%s"] or { "output", "confirm" } end

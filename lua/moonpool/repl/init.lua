@@ -2,6 +2,7 @@
 local core = require "moonpool.core"
 local log = require "moonpool.log"
 local output = require "moonpool.repl.output"
+local program = require "moonpool.program"
 local session = require "moonpool.repl.session"
 local show = require "moonpool.repl.show"
 local terminal = require "moonpool.repl.terminal"
@@ -35,7 +36,7 @@ function repl.open(native)
     output.install()
     output.own = self
     self:say(("moonpool %s, %s. :help says what there is; Ctrl-D ends."):format(core.version, _VERSION))
-    self.terminal:openHistory()
+    if program.setting "history" then self.terminal:openHistory() end
   end
   return self
 end

@@ -7,10 +7,12 @@
 local core = require "moonpool.core"
 local alive = require "moonpool.alive"
 local calls = require "moonpool.session"
+local config = require "moonpool.config"
 local environment = require "moonpool.repl.environment"
 local errors = require "moonpool.errors"
 local log = require "moonpool.log"
 local output = require "moonpool.repl.output"
+local program = require "moonpool.program"
 local scope = require "moonpool.repl.scope"
 local show = require "moonpool.repl.show"
 local tables = require "moonpool.tables"
@@ -52,6 +54,7 @@ Session.__index = Session
 ---@class moonpool.repl.Statement  What is known of its writes.
 ---@field cluster string? where the first one went
 ---@field answer boolean? what was said about the others
+---@field approved table<string, boolean> protected clusters whose name was typed (or not, when it was asked for)
 ---@field asking boolean?
 
 ---@param terminal moonpool.repl.Terminal
@@ -59,8 +62,8 @@ Session.__index = Session
 ---@return moonpool.repl.Session
 function session.new(terminal, options)
   options = options or {}
-  local self = setmetatable({ isSession = true, terminal = terminal, output = "table", events = true, confirm = true,
-    scope = options.scope or scope.own, limit = options.limit, readOnly = options.readOnly,
+  local self = setmetatable({ isSession = true, terminal = terminal, output = program.setting "output", events = true,
+    confirm = program.setting "confirm", scope = options.scope or scope.own, limit = options.limit, readOnly = options.readOnly,
     subscriptions = setmetatable({}, { __mode = "k" }) }, Session)
   self.names = { own = options.own or {}, globals = options.globals or {}, lazy = {
     moonpool = function() return require "moonpool" end,
@@ -157,7 +160,7 @@ end
 ---@return boolean
 function Session:run(chunk)
   local start = core.clock()
-  self.statement = {}
+  self.statement = { approved = {} }
   local results
   do
     local _over <close> = setmetatable({}, { __close = function() self.statement = nil end })
@@ -257,12 +260,17 @@ local function refusal(cluster, message, why)
   return core.newError { kind = "forbidden", message = text, cluster = cluster }
 end
 
---- Before a write: one that is not for one cluster alone has to be allowed, once for a statement. Why it is not to be, or nil.
----@param cluster string
----@param message moonpool.core.Request
----@return moonpool.Error?
-function Session:beforeWrite(cluster, message)
-  if not self.confirm then return nil end
+--- Asks, one at a time for a statement; nil: nobody can be asked.
+function Session:askDuring(statement, text)
+  statement.asking = true
+  local _done <close> = setmetatable({}, { __close = function() statement.asking = false end })
+  -- One who is attached, and may never answer, holds up nobody else's.
+  local _held <close> = not self.limit and require("moonpool.fanout").hold() or nil
+  return self.terminal:ask(text)
+end
+
+--- One that is not for one cluster alone has to be allowed, once for a statement.
+function Session:confirmSeveral(cluster, message)
   local statement, several = self.statement, require("moonpool.fanout").underWay()
   if several <= 1 and (not statement or statement.cluster == nil or statement.cluster == cluster) then
     if statement then statement.cluster = cluster end
@@ -271,12 +279,8 @@ function Session:beforeWrite(cluster, message)
   if not statement then return refusal(cluster, message, unasked:format "a task in the background cannot do that") end
   while statement.asking do core.sleep(20) end
   if statement.answer == nil then
-    statement.asking = true
-    local _done <close> = setmetatable({}, { __close = function() statement.asking = false end })
-    -- One who is attached, and may never answer, holds up nobody else's.
-    local _held <close> = not self.limit and require("moonpool.fanout").hold() or nil
     local where = several > 1 and several .. " clusters" or ("%s after %s"):format(cluster, statement.cluster)
-    local answer = self.terminal:ask(("%s %s\nand the like, in %s. Go on? [y/N] "):format(message.method,
+    local answer = self:askDuring(statement, ("%s %s\nand the like, in %s. Go on? [y/N] "):format(message.method,
       tables.clean(message.path), where))
     if not answer then return refusal(cluster, message, unasked:format "there is no terminal to do that on") end
     statement.answer = answer:lower():find "^%s*y" ~= nil
@@ -284,8 +288,43 @@ function Session:beforeWrite(cluster, message)
   return not statement.answer and refusal(cluster, message, "you said no") or nil
 end
 
+--- The name of a protected cluster has to be typed, once for a statement. Where nobody can be asked, the core refuses the write.
+function Session:confirmProtected(statement, name, message)
+  while statement.asking do core.sleep(20) end
+  if statement.approved[name] == nil then
+    local answer = self:askDuring(statement, ("%s %s\nchanges something in %s, which is protected. To go on, type its name: ")
+      :format(message.method, tables.clean(message.path), tables.clean(name)))
+    if not answer then return nil end
+    statement.approved[name] = answer:match "^%s*(.-)%s*$" == name
+  end
+  if not statement.approved[name] then return refusal(name, message, ("%s is protected, and its name was not typed"):format(name)) end
+end
+
+--- Before a write: why it is not to be, or nil.
+---@param cluster string
+---@param message moonpool.core.Request
+---@param protected string[] those of the clusters that it may go to
+---@return moonpool.Error?
+function Session:beforeWrite(cluster, message, protected)
+  if core.isReadOnly or self.readOnly then return nil end -- the core refuses it
+  local objection = self.confirm and self:confirmSeveral(cluster, message) or nil
+  local statement, approved = self.statement, #protected > 0
+  if objection or not statement then return objection end
+  for _, name in ipairs(protected) do
+    objection = self:confirmProtected(statement, name, message)
+    if objection then return objection end
+    approved = approved and statement.approved[name]
+  end
+  message.approved = approved or nil
+end
+
 -- ----------------------------------------------------------------------------------------------------------- completion
 local shownCandidates = 120
+
+local function withGroups(names)
+  local groups = config.groupNames()
+  return table.move(names, 1, #names, #groups + 1, groups)
+end
 
 --- Where completion finds names.
 ---@return moonpool.repl.Sources
@@ -300,7 +339,8 @@ function Session:makeSources()
       return ok and namespace or "default"
     end,
     clusters = function() return where:clusterNames() end,
-    contexts = function() return where:choices() or {} end,
+    patterns = function() return withGroups(where:clusterNames()) end,
+    choices = function() return withGroups(where:choices() or {}) end,
     events = function() return require("moonpool.manager").eventNames end,
   }
 end
