@@ -72,9 +72,16 @@ static const char *push_labels(lua_State *L, int index) {
   return lua_tostring(L, text);
 }
 
-/* Pushes the groups that there are, as the core reads them; they live as long as the frame. */
-static const moon_group *push_groups(lua_State *L, size_t *count) {
+static bool is_group(const char *pattern) {
+  return pattern[*pattern == '^'] == '@';
+}
+
+/* Pushes the groups that there are, if the patterns speak of any; they live as long as the frame. */
+static const moon_group *push_groups(lua_State *L, const char **patterns, size_t pattern_count, size_t *count) {
   *count = 0;
+  size_t first = 0;
+  while (first < pattern_count && !is_group(patterns[first])) first++;
+  if (first == pattern_count) return NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &groups_key);
   int all = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, all); lua_pop(L, 1)) ++*count;
@@ -91,7 +98,7 @@ static int core_selector(lua_State *L) {
   size_t count, group_count;
   const char **patterns = push_patterns(L, 1, &count);
   const char *labels = push_labels(L, 2);
-  const moon_group *groups = push_groups(L, &group_count);
+  const moon_group *groups = push_groups(L, patterns, count, &group_count);
   handle *self = lua_newuserdatauv(L, sizeof *self, 0);
   self->selector = NULL;
   luaL_setmetatable(L, SELECTOR_TYPE);

@@ -366,7 +366,7 @@ function fromText.boolean(text)
 end
 
 function fromText.patterns(text)
-  local list = {}
+  local list = core.json.array {}
   for one in text:gmatch "[^,]+" do list[#list + 1] = one:match "^%s*(.-)%s*$" end
   return list
 end
