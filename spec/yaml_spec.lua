@@ -188,4 +188,16 @@ metadata:
     assert.equal("cannot be written as YAML: .spec.template is a function", err.message)
     assert.equal("cannot be written as YAML: .a is an infinite number", select(2, yaml.encode { a = math.huge }).message)
   end)
+
+  it("says in which line members begin, also in copies, and minds keys that are there twice", function()
+    local value, lines = yaml.decodeWithLines "a: 1\nb:\n  - x\n  - c: 2\nd: &d\n  e: {f: 1}\ng: *d\nh:\n  <<: *d\n  i: 1\n"
+    assert.same({ a = 1, b = 2, d = 5, g = 7, h = 8 }, lines[value])
+    assert.same({ 3, 4 }, lines[value.b])
+    assert.same({ e = 6 }, lines[value.g])
+    assert.same({ i = 10 }, lines[value.h]) -- what was merged has no line of its own
+    assert.same({ f = 6 }, lines[value.h.e])
+    local nothing, err = yaml.decodeWithLines "a: 1\nb: {c: 1,\n c: 2}\n"
+    assert.is_nil(nothing)
+    assert.equal('not YAML: line 3, column 2: the key "c" was there before, in line 2', err.message)
+  end)
 end)
