@@ -319,6 +319,23 @@ s.send(b'{"line":"half = true')
     server:goesOn()
   end)
 
+  it("asks one that dies nothing any more, also for tasks that its statement has begun", function()
+    local channel = connect()
+    channel:send(core.json.encode { id = 1, line = [[moonpool.spawn(function()
+      for _, name in ipairs { "sim-1", "sim-2" } do
+        local _, err = manager:client(name).resources.configmaps.create { metadata = { name = "asked", namespace = "default" } }
+        refused = err and err.message
+      end
+    end) moonpool.sleep(1e9)]] })
+    repeat local line = assert(channel:receive(10000)) until line:find '"ask"'
+    channel:close()
+    assert.matches("not sent: .*there is no terminal", value [[
+      for i = 1, 400 do
+        if refused then return refused end
+        moonpool.sleep(5)
+      end]])
+  end)
+
   it("has served all reads when it ends, tells who is attached, and removes its socket", function()
     local term <close> = terminal.start { arguments = "attach " .. path }
     term:type "'unfinished"

@@ -73,6 +73,19 @@ describe("the log", function()
     assert.same({ "one", "the logger raised an error and is not used any more: full disk", "two" }, messages)
   end)
 
+  it("does without a logger whose error cannot even be told", function()
+    local result = program.run("-e", [[
+      local core = require "moonpool.core"
+      local function raise(self) error(self) end
+      core.setLogger(function() error(setmetatable({}, { __tostring = raise })) end)
+      core.log("warn", "one")
+      core.sleep(10)
+      core.log("warn", "two")
+      print "goes on"]])
+    assert.same({ 0, "goes on\n" }, { result.code, result.out })
+    assert.matches("the logger raised, and is replaced by standard error: .*moonpool: warn: one\n.*moonpool: warn: two\n", result.err)
+  end)
+
   it("says what is wrong with its arguments", function()
     assert.error_matches(function() moonpool.log.info(1) end, "log.info: argument 1 %(message%): expected a string, got number 1$")
     assert.error_matches(function() moonpool.log.info("x", 1) end, "log.info: argument 2 %(fields%): expected a table")

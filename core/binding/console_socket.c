@@ -84,6 +84,7 @@ static moon_error *clear_place(const char *path, const struct sockaddr_un *addre
   if (lstat(path, &there) != 0) return errno == ENOENT ? NULL : failure(path, "cannot look at it");
   if (!S_ISSOCK(there.st_mode)) return problem(path, "there is something that is no socket; it stays");
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return failure(path, "no socket to look with whether anybody listens there");
   bool alive = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno != ECONNREFUSED;
   int reason = errno;
   close(fd);

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "binding/error.h"
 #include "binding/runtime.h"
 
 enum { QUEUE_LIMIT = 10000 };
@@ -134,7 +135,7 @@ static bool call_function(lua_State *L, feed *self, const moon_log_line *line) {
   lua_pushstring(L, line->message);
   push_fields(L, line);
   if (lua_pcall(L, 3, 0, 0) == LUA_OK) return true;
-  const char *problem = luaL_tolstring(L, -1, NULL);
+  const char *problem = moon_push_text(L, -1);
   char *text = moon_sprintf("the %s raised, and %s: %s", self->what,
                             self->prints ? "is replaced by standard error" : "is not called any more", problem);
   moon_log_print(&(moon_log_line){.level = MOON_LOG_ERROR, .wall_ms = line->wall_ms, .message = text});

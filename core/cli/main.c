@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "binding/error.h"
 #include "cli/options.h"
 #include "cli/repl.h"
 #include "cli/run.h"
@@ -63,7 +64,7 @@ static int call_program(lua_State *L, const char *function) {
   lua_call(L, 1, 2);
   bool fine = lua_toboolean(L, -2);
   if (!fine) {
-    const char *problem = luaL_tolstring(L, -1, NULL);
+    const char *problem = moon_push_text(L, -1);
     fprintf(stderr, "moonpool: %s\n%s", problem, *problem == '-' ? "Try 'moonpool --help'.\n" : "");
   }
   lua_settop(L, 0);
@@ -226,7 +227,7 @@ static int run_program(int argc, char **argv, const options *given) {
   start self = {argc, argv, given, EXIT_SCRIPT};
   lua_pushcfunction(L, protected_main);
   lua_pushlightuserdata(L, &self);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) fprintf(stderr, "moonpool: %s\n", luaL_tolstring(L, -1, NULL));
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) fprintf(stderr, "moonpool: %s\n", moon_push_text(L, -1));
   lua_close(L);
   return self.code;
 }

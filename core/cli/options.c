@@ -187,19 +187,10 @@ void options_free(options *given) {
   free(given->given);
 }
 
-static const given_option *last(const options *given, option_id id) {
-  for (int i = given->count; i-- > 0;)
-    if (given->given[i].id == id) return &given->given[i];
-  return NULL;
-}
-
 bool options_has(const options *given, option_id id) {
-  return last(given, id) != NULL;
-}
-
-const char *options_value(const options *given, option_id id) {
-  const given_option *found = last(given, id);
-  return found ? found->value : NULL;
+  for (int i = 0; i < given->count; i++)
+    if (given->given[i].id == id) return true;
+  return false;
 }
 
 bool options_is_subcommand(const char *name) {

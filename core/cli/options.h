@@ -45,8 +45,6 @@ typedef struct options {
 int options_parse(int argc, char **argv, options *out);
 void options_free(options *given);
 bool options_has(const options *given, option_id id);
-/* The last value; NULL: the option was not given. */
-const char *options_value(const options *given, option_id id);
 
 bool options_is_subcommand(const char *name);
 /* "doctor, run, sim": one line without its end. */

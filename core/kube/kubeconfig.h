@@ -5,9 +5,9 @@
  *    errors. Without it, ~/.kube/config, which may be missing. An explicit path must exist and is the only file read.
  *  - Merging: the first file to define a name (cluster, user, context) wins with its whole entry; current-context comes
  *    from the first file that sets it to something not empty.
- *  - Relative paths (certificate-authority, client-certificate, client-key, tokenFile, idp-certificate-authority) are
- * relative to the folder of the file that defines them, the exec command only if it contains a slash. `*-data` beats
- * the file field.
+ *  - Relative paths (certificate-authority, client-certificate, client-key, tokenFile, idp-certificate-authority) begin
+ *    at the folder of the file that defines them, the exec command only if it contains a slash. `*-data` beats the file
+ *    field.
  *  - Unknown fields are ignored; a wrong type is an error that says file, line and what was expected. The YAML is read
  *    as kubectl reads it (see document.h): a plain `yes` or `12` is no string. An empty file is an empty kubeconfig;
  *    one that says it is something else (kind: Pod) is an error. Two entries of one name in one file are an error.

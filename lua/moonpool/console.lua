@@ -56,11 +56,12 @@ function Remote:keep(statement) self:show("keep", statement) end
 function Remote:showHistory(count) self:send { show = "showHistory", count = count } end
 
 function Remote:ask(text)
-  while self.asked do core.sleep(20) end
+  while self.asked and not self.session.closed do core.sleep(20) end
+  if self.session.closed then return nil end
   self.asked, self.answer = true, nil
   local _over <close> = setmetatable({}, { __close = function() self.asked = nil end })
   self:send { show = "ask", text = wire.valid(text) }
-  while self.answer == nil do core.sleep(20) end
+  while self.answer == nil and not self.session.closed do core.sleep(20) end -- a task of a statement's may outlive the session
   return self.answer or nil
 end
 

@@ -309,7 +309,7 @@ function Script:stream(lineOf, fn)
   end, { clusters = names, timeout = 0, concurrency = #names, progress = false })
 end
 
--- ---------------------------------------------------------------------------------------------------- small helpers
+-- ---------------------------------------------------------------------------------------------------- times and quantities
 
 --- Seconds since 1970 of a timestamp of Kubernetes; nil: it is none.
 ---@param text any
