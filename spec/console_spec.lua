@@ -255,8 +255,6 @@ describe("a program that serves 200 reads a second", function()
     local channel = connect()
     bounded(function()
       channel:send(("x"):rep((instrumented and 8 or 100) << 20)) -- cut off while it is sent, or after
-      local line = channel:receive(20000)
-      assert.matches("a line has more than 1048576 bytes", line or "closed: a line has more than 1048576 bytes")
       eventually(20000, "the end", function() return select(2, channel:receive(10)) == "closed" end)
     end)
     channel:close()

@@ -2,7 +2,7 @@
  *
  * Everything runs on the Lua thread, on the runtime's loop. What a peer does can cost its own channel only: what it
  * sends is read while nobody has a whole line yet (so at most one line and one read's worth are held), a line that is
- * too long ends the input, and what it does not read makes its senders wait.
+ * too long ends it, and what it does not read makes its senders wait.
  *
  * A channel or listener lives until libuv has let go of its handle; the userdata points at it until it is closed. Who
  * waits is noted there, and woken when it is closed. */

@@ -173,12 +173,11 @@ function Attached:serve()
   channel:send(wire.encode { protocol = wire.protocol, version = core.version, name = wire.valid(self.console.name),
     sessions = self.console.sessions, prompt = wire.valid(session:prompt()) })
   while true do
-    local line, why = channel:receive()
-    local message = line and wire.decode(line)
-    if not line and why == "closed" then return end
+    local line = channel:receive()
+    if not line then return end -- gone, or cut off for a line that is too long
+    local message = wire.decode(line)
     if not message or not self:handle(message) then
-      channel:offer(wire.encode { refused = not line and ("a line has more than %d bytes"):format(wire.longest)
-        or "that is no message of `moonpool attach`" })
+      channel:offer(wire.encode { refused = "that is no message of `moonpool attach`" })
       return
     end
     core.sleep(1) -- nobody types faster; who floods is slowed down
