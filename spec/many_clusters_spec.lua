@@ -8,10 +8,10 @@ local fleet = require "spec.support.fleet"
 local program = require "spec.support.program"
 
 local rounds = 3
-local timeout = 2000
 -- Instrumented code is many times slower, and its memory says nothing.
 local isInstrumented = program.path:find("sanitize", 1, true) ~= nil
-local count = isInstrumented and 40 or 300
+local count = isInstrumented and 20 or 300
+local timeout = isInstrumented and 6000 or 2000
 
 local function residentMiB()
   collectgarbage()
