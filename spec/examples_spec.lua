@@ -1,4 +1,5 @@
 -- examples_spec.lua: every example runs on simulated clusters, by the program and by stock Lua, and prints what it should.
+local embedding = require "spec.support.embedding"
 local process = require "spec.support.process"
 local program = require "spec.support.program"
 local sim = require "spec.support.sim"
@@ -212,32 +213,27 @@ describe("the examples", function()
   described["embedding"] = true
   local embeds = program.libraries and it or pending -- an instrumented library cannot be loaded by a program that is not
   describe("embedding", function()
-    local folder
+    local built
 
-    lazy_setup(function()
-      if not program.libraries then return end
-      folder = os.tmpname()
-      os.remove(folder)
-      local built = program.shell(([[
-        env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install PREFIX=%s >/dev/null &&
-        export PKG_CONFIG_PATH=%s/lib/pkgconfig &&
-        cc -Wall -Wextra -Werror examples/embedding/host.c $(pkg-config --cflags --libs moonpool lua5.4) -o %s/host]]):format(folder,
-        folder, folder))
-      assert(built.code == 0, built.err)
-    end)
+    lazy_setup(function() built = program.libraries and embedding.build() end)
+    lazy_teardown(function() if built then built:remove() end end)
 
-    lazy_teardown(function() os.execute("rm -rf " .. (folder or "/nonexistent")) end)
-
-    local function host(arguments)
-      return ("env KUBECONFIG=%s LD_LIBRARY_PATH=%s/lib %s/host examples/embedding/%s"):format(clusters.kubeconfig, folder, folder,
-        arguments)
-    end
+    local function host(arguments) return built:command(clusters.kubeconfig, arguments) end
 
     embeds("runs a script that calls it, for as long as it says", function()
-      local result = program.shell(host("rules.lua 'sim-?' " .. folder .. "/socket 2"))
+      local result = program.shell(host("rules.lua 'sim-?' " .. built.folder .. "/socket 2"))
       assert.same({ 0, "" }, { result.code, result.err })
       assert.matches("^moonpool attach %S+\nbroken%.sim%-1 %d+   broken%.sim%-2 %d+   clusters%.failed 0\n", result.out)
       assert.equal(2, count(result.out, "clusters%.failed 0\n"))
+    end)
+
+    embeds("says which cluster is down, and goes on with the other", function()
+      clusters:faults("sim-2", { { type = "die" } })
+      local _ <close> = setmetatable({}, { __close = function() clusters:faults("sim-2", {}) end })
+      local result = program.shell(host("rules.lua 'sim-?' " .. built.folder .. "/socket 1"))
+      assert.equal(0, result.code)
+      assert.matches("\nbroken%.sim%-1 %d+   clusters%.failed 1\n", result.out)
+      assert.matches("warn: cannot look at sim%-2: https://127%.0%.0%.1:%d+: connection refused", result.err)
     end)
 
     embeds("says what went wrong", function()
@@ -252,7 +248,7 @@ describe("the examples", function()
     end)
 
     embeds("gives whoever attaches a prompt, and ends cleanly on Ctrl-C", function()
-      local socket = folder .. "/socket"
+      local socket = built.folder .. "/socket"
       local code, text = whileRunning(host("rules.lua 'sim-?' " .. socket), function(started)
         process.waitUntil(function() return started:text():find("moonpool attach", 1, true) end, "the console")
         assert.equal(0, program.run("attach", socket, "-e", "setGauge('by.hand', 7)").code)
@@ -346,6 +342,7 @@ describe("the examples", function()
   end)
 
   it("are all described here", function()
+    described["moonpool.yaml"] = true -- by config_spec
     for path in program.shell("ls examples").out:gmatch "%S+" do
       assert.is_true(described[path] ~= nil, path)
     end

@@ -1,5 +1,6 @@
 -- The examples on real API servers: two clusters.
 local clusters = require "spec.support.clusters"
+local embedding = require "spec.support.embedding"
 local process = require "spec.support.process"
 local program = require "spec.support.program"
 
@@ -123,5 +124,14 @@ describe("on real API servers, the example", function()
         return started:text():find(("%s 0   %s %%d%%d+\t0 failed"):format(literal(first), literal(second)))
       end, "the traffic to follow")
     end)
+  end)
+
+  local embeds = program.libraries and it or pending -- an instrumented library cannot be loaded by a program that is not
+  embeds("embedding looks at both", function()
+    local built = embedding.build()
+    local _ <close> = setmetatable({}, { __close = function() built:remove() end })
+    local result = program.shell(built:command(path, ("rules.lua '/^(%s|%s)$/' %s/socket 1"):format(first, second, built.folder)))
+    assert.same({ 0, "" }, { result.code, result.err })
+    assert.matches(("\nbroken%%.%s %%d+   broken%%.%s %%d+   clusters%%.failed 0\n"):format(literal(first), literal(second)), result.out)
   end)
 end)
