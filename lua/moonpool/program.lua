@@ -9,7 +9,6 @@ local kubeConfig ---@type moonpool.KubeConfig? read once
 local settings ---@type moonpool.Settings? nil: not the program
 local strategy ---@type string|function|table|nil
 local manager ---@type moonpool.ConnectionManager?
-local openers = {} ---@type fun(manager: moonpool.ConnectionManager)[] to be called when the manager is made
 local patternsInUse = {} ---@type string[] what selected the clusters
 local broken = {} ---@type { name: string, err: moonpool.Error }[] contexts that could not become clusters
 
@@ -140,7 +139,11 @@ end
 ---@return string? problem
 function program.start(given)
   local needs = core.subcommand and require("moonpool.cli").needs[core.subcommand]
-  if needs == "nothing" then return true end
+  if needs == "nothing" then -- but they log, too
+    core.setLogLevel(given["log-level"] or defaults["log.level"])
+    core.setLogFormat(given["log-format"] or defaults["log.format"])
+    return true
+  end
   local problem
   settings, problem = config.load(given)
   if not settings then return nil, problem end
@@ -237,27 +240,15 @@ local function open()
   }
   require("moonpool.alive").name(manager, "clusters")
   for _, name in ipairs(names) do add(loaded, name) end
-  for _, opener in ipairs(openers) do opener(manager) end
   return manager
 end
 
---- Whether the manager has been made.
 --- The names of the clusters that are chosen, opened or not.
 ---@return string[]
 function program.clusterNames()
   if core.selectedContexts then return core.selectedContexts end
   local loaded = loadKubeConfig()
   return { loaded and loaded:getCurrentContext() or nil }
-end
-
----@return boolean
-function program.isOpen() return manager ~= nil end
-
---- Calls fn(manager) when the manager is made, or now.
----@param fn fun(manager: moonpool.ConnectionManager)
-function program.onOpen(fn)
-  openers[#openers + 1] = fn
-  if manager then fn(manager) end
 end
 
 --- A client of the clusters.

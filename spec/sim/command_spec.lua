@@ -34,6 +34,16 @@ describe("moonpool sim -- COMMAND", function()
     assert.equal("server\n", result.out, result.err)
   end)
 
+  it("logs as the program is told to", function()
+    local result = program.run("--log-level", "debug", "--log-format", "json", "sim", "--clusters", "1", "--", "bash", "-c", [[
+      trap "" PIPE
+      port=$(sed -n 's|.*server: "*https://127.0.0.1:\([0-9]*\).*|\1|p' "$KUBECONFIG")
+      exec 3<>/dev/tcp/127.0.0.1/$port && echo "no TLS" >&3
+      timeout 5 cat <&3 >/dev/null; exit 0]])
+    assert.equal(0, result.code, result.err)
+    assert.matches('"level":"debug","message":"http server: ', result.err)
+  end)
+
   it("says what it cannot run", function()
     local result = run("/nowhere/program")
     assert.same({ "", "moonpool sim: cannot run /nowhere/program: no such file or directory\n", 127 },
