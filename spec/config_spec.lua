@@ -197,6 +197,7 @@ clusters: { sim-2: { pool: { maxConnections: 1 } } }
   describe("tells the place of", function()
     for text, problem in pairs {
       ["protectd: [a]"] = '1: unknown key "protectd"; did you mean "protected"?',
+      ["strategi: a\nprotectd: [a]"] = '1: unknown key "strategi"; did you mean "strategy"?', -- the first of them
       ["log:\n  lvl: info"] = '2: log: unknown key "lvl"; did you mean "level"?',
       ["clusters:\n  a:\n    weigth: 3"] = '3: clusters: a: unknown key "weigth"; did you mean "weight"?',
       ["pool:\n  maxConection: 3"] = '2: pool: unknown key "maxConection"; did you mean "maxConnections"?',

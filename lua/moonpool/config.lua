@@ -272,11 +272,12 @@ local function keysWithin(prefix)
   return found
 end
 
---- Checks the members of an object; groups first, which others may speak of.
+--- Checks the members of an object in the order of the file; groups first, which others may speak of.
 local function readObject(value, at, prefix)
   local known, read = keysWithin(prefix), {}
-  local names = check.keys(value)
-  table.sort(names, function(a, b) return a == "groups" and b ~= "groups" or b ~= "groups" and a < b end)
+  local names, lines = check.keys(value), at.source.lines[value] or {}
+  local function rank(name) return name == "groups" and 0 or lines[name] or math.huge end
+  table.sort(names, function(a, b) return rank(a) < rank(b) or rank(a) == rank(b) and a < b end)
   for _, name in ipairs(names) do
     local where = within(at, value, name, at.name)
     local key = known[name]
