@@ -246,6 +246,9 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
     end
     refused({ ["idp-issuer-url"] = "", ["refresh-token"] = "r" }, "no idp-issuer-url")
     refused({ ["idp-issuer-url"] = "http://127.0.0.1", ["refresh-token"] = "r" }, "does not start with https://")
+    for _, url in ipairs { "https://", "https:///realm" } do
+      refused({ ["idp-issuer-url"] = url, ["refresh-token"] = "r" }, "has an idp-issuer-url without a host")
+    end
     refused({ ["client-id"] = "", ["refresh-token"] = "r" }, "no client-id")
     refused({}, "neither an id-token nor a refresh-token")
     refused({ ["refresh-token"] = "r", ["idp-certificate-authority-data"] = core.base64 "none" }, "not PEM")

@@ -245,6 +245,7 @@ static const char *check_exec(const moon_exec_spec *exec) {
 static const char *check_oidc(const moon_oidc_spec *oidc) {
   if (!oidc->issuer) return "has no idp-issuer-url";
   if (strncasecmp(oidc->issuer, "https://", 8)) return "has an idp-issuer-url that does not start with https://";
+  if (!oidc->issuer[8] || oidc->issuer[8] == '/') return "has an idp-issuer-url without a host";
   if (strpbrk(oidc->issuer, "?#@ ")) return "has an idp-issuer-url with a query, a user name or a space in it";
   if (!oidc->client_id) return "has no client-id";
   if (!oidc->id_token && !oidc->refresh_token) return "has neither an id-token nor a refresh-token: sign in first";
