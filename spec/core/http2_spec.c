@@ -55,6 +55,8 @@ static void expect_in_good_health(line *l) {
   assert_true(a->response.http2);
   attempt_free(a);
   assert_int_equal(count_of(&l->losses) + count_of(&l->drains), 0);
+  /* The kernel's list may show a connection twice while others come and go. */
+  for (int i = 0; i < 100 && http2_proxy_connections(proxy) != 1; i++) sleep_ms(5);
   assert_int_equal(http2_proxy_connections(proxy), 1);
 }
 
@@ -274,7 +276,7 @@ static void asks_a_silent_server_whether_it_is_there(void **state) {
   int asked = tls_server_count(server, "/livez");
   attempt *call = attempt_new(&l, "GET", "/hang");
   attempt_start(call);
-  pass(9900);
+  pass(8000); /* since a moment ago */
   assert_int_equal(tls_server_count(server, "/livez"), asked);
   for (int i = 1; i <= 3; i++) { /* it is, and takes its time */
     pass(10100);
