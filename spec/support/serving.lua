@@ -113,7 +113,7 @@ function Server:goesOn()
 end
 
 function Server:finish()
-  self:value "finish = true"
+  pcall(self.value, self, "finish = true") -- it may be gone before it has answered
   assert(self.process:wait() == 0)
   return self.process:out()
 end
