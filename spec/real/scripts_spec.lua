@@ -44,7 +44,7 @@ describe("on real clusters", function()
           spec = { containers = { { name = "web", image = "example/web:1" } } } } } })
       assert(client.resources.deployment.wait("web", function(deployment)
         return deployment.status and deployment.status.observedGeneration == deployment.metadata.generation
-      end, { namespace = NAMESPACE }))
+      end, { namespace = NAMESPACE, timeout = 90000 })) -- a controller whose server was away comes back after up to a minute
     end)
   end)
 
