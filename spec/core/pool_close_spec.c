@@ -103,10 +103,7 @@ static void connections_being_made_are_closed_too(void **state) {
   fixture fix;
   moon_pool_options options = quiet_options();
   options.min_connections = 2;
-  moon_clock_set_ms(1000000);
-  fake_net_init(&fix.fake);
-  fix.events = moon_event_queue_new(100, NULL, NULL);
-  fix.pool = fake_net_pool(&fix.fake, &options, fix.events);
+  fixture_begin(&fix, &options);
   asker askers[2];
   for (int i = 0; i < 2; i++) ask(&fix, &askers[i], MOON_USE_LEASE);
   fake_ask slow, slower;

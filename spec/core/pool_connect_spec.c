@@ -34,10 +34,7 @@ static void warm_up_sends_one_connection_ahead(void **state) {
   fixture fix;
   moon_pool_options options = quiet_options();
   options.min_connections = 4;
-  moon_clock_set_ms(1);
-  fake_net_init(&fix.fake);
-  fix.events = moon_event_queue_new(100, NULL, NULL);
-  fix.pool = fake_net_pool(&fix.fake, &options, fix.events);
+  fixture_begin(&fix, &options);
   asker first;
   ask(&fix, &first, MOON_USE_STREAM);
   assert_int_equal(fix.fake.connects, 1); /* nothing competes with what somebody waits for */
@@ -205,11 +202,8 @@ static void a_failed_warm_up_says_so_and_goes_on_trying(void **state) {
   fixture fix;
   moon_pool_options options = quiet_options();
   options.min_connections = 2;
-  moon_clock_set_ms(1000000);
-  fake_net_init(&fix.fake);
+  fixture_begin(&fix, &options);
   fix.fake.refuse = "connection refused";
-  fix.events = moon_event_queue_new(100, NULL, NULL);
-  fix.pool = fake_net_pool(&fix.fake, &options, fix.events);
   fake_net_run(&fix.fake);
   expect_told(&fix, "poolReady (connection refused)");
   fake_net_advance(&fix.fake, 60000);

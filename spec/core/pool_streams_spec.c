@@ -147,10 +147,7 @@ static void without_a_live_connection_streams_wait_for_the_first(void **state) {
   fixture fix;
   moon_pool_options options = quiet_options();
   options.min_connections = 4;
-  moon_clock_set_ms(1);
-  fake_net_init(&fix.fake);
-  fix.events = moon_event_queue_new(100, NULL, NULL);
-  fix.pool = fake_net_pool(&fix.fake, &options, fix.events);
+  fixture_begin(&fix, &options);
   asker askers[6];
   for (int i = 0; i < 6; i++) ask(&fix, &askers[i], MOON_USE_STREAM);
   assert_int_equal(fix.fake.connects, 3); /* the first of the warm-up, and two beyond it */

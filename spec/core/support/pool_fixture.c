@@ -23,14 +23,22 @@ moon_pool_options quiet_options(void) {
   return options;
 }
 
-void fixture_start(fixture *fix, const moon_pool_options *options) {
+static void begin_at(fixture *fix, const moon_pool_options *options, int64_t now_ms) {
   moon_error *err = moon_pool_options_check(options);
   if (err) fail_msg("%s", err->message);
-  int64_t warm_up_ms = options->min_connections > 1 ? MOON_WARM_UP_PAUSE_MS : 0;
-  moon_clock_set_ms(1000000 - warm_up_ms);
+  moon_clock_set_ms(now_ms);
   fake_net_init(&fix->fake);
   fix->events = moon_event_queue_new(10000, NULL, NULL);
   fix->pool = fake_net_pool(&fix->fake, options, fix->events);
+}
+
+void fixture_begin(fixture *fix, const moon_pool_options *options) {
+  begin_at(fix, options, 1000000);
+}
+
+void fixture_start(fixture *fix, const moon_pool_options *options) {
+  int64_t warm_up_ms = options->min_connections > 1 ? MOON_WARM_UP_PAUSE_MS : 0;
+  begin_at(fix, options, 1000000 - warm_up_ms);
   fake_net_advance(&fix->fake, warm_up_ms);
 }
 

@@ -26,6 +26,7 @@ typedef struct asker {
  * about. */
 moon_pool_options quiet_options(void);
 
+void fixture_begin(fixture *fix, const moon_pool_options *options); /* of its warm-up nothing is answered yet */
 void fixture_start(fixture *fix, const moon_pool_options *options);
 void fixture_end(fixture *fix);
 
