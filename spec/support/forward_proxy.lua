@@ -93,7 +93,7 @@ function forwardProxy.squid(options)
         .. "acl known proxy_auth REQUIRED\nhttp_access allow known"):format(base)
     end
     assert(core.writePrivateFile(base .. ".conf", SQUID:format(port, base, base, base, access)))
-    return ("PATH=$PATH:/usr/sbin squid -N -f %s.conf"):format(base)
+    return ("PATH=$PATH:/usr/sbin squid -N -n moonpool%d -f %s.conf"):format(port, base) -- its shared memory has the name
   end)
   self.tunnelLog, self.tunnelWords = self.base .. ".d/access.log", "CONNECT "
   return self
